@@ -1,0 +1,67 @@
+"""What a run is configured with: read once, from flags and the environment, and passed on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent
+DEFAULT_WORKSPACE = "workspace"
+
+
+@dataclass(frozen=True)
+class Settings:
+    workspace: Path = Path(DEFAULT_WORKSPACE)
+    host: str = "127.0.0.1"
+    port: int = 7860
+    device: str = "auto"
+    models: dict[str, str] = field(default_factory=dict)
+    """For a task, the folder or Hub name of a model that takes the starter's place at first."""
+    annotator: str = "me"
+    """The name that the page offers to sign verdicts with."""
+
+    @property
+    def store(self) -> Path:
+        return self.workspace / "blindspot.db"
+
+    @property
+    def versions(self) -> Path:
+        return self.workspace / "versions"
+
+    @property
+    def jobs(self) -> Path:
+        return self.workspace / "jobs"
+
+    @property
+    def backups(self) -> Path:
+        return self.workspace / "backups"
+
+
+def read_settings(
+    *,
+    workspace: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    device: str | None = None,
+    models: list[str] | None = None,
+) -> Settings:
+    """Settings from the given flags, else from BLINDSPOT_* variables, else the defaults.
+
+    `models` are TASK=PATH. Raises ValueError on one that is not.
+    """
+    env = os.environ.get
+    chosen = {}
+    for item in models or []:
+        task, separator, path = item.partition("=")
+        if not separator or not path:
+            raise ValueError(f"Expected --model TASK=PATH, such as nli=my/model; found {item!r}.")
+        chosen[task] = path
+    return Settings(
+        workspace=Path(workspace or env("BLINDSPOT_WORKSPACE") or DEFAULT_WORKSPACE).resolve(),
+        host=host or env("BLINDSPOT_HOST") or Settings.host,
+        port=port or int(env("BLINDSPOT_PORT") or Settings.port),
+        device=device or env("BLINDSPOT_DEVICE") or Settings.device,
+        models=chosen,
+        annotator=env("BLINDSPOT_ANNOTATOR") or env("USER") or Settings.annotator,
+    )

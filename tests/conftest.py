@@ -1,0 +1,134 @@
+"""What the tests stand on: a workspace of their own, and models small enough to train in a blink."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from sqlite_utils import Database
+
+from data.seed import KINDS, seed_rows
+from data.store import open_store
+from data.tasks import TASKS
+from data.versions import promote_version
+from settings import Settings
+
+MAX_TOKENS = 96
+
+hypothesis.settings.register_profile("blindspot", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("blindspot")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(workspace=tmp_path / "workspace", device="cpu", annotator="ann")
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Database]:
+    db = open_store(settings.store)
+    yield db
+    db.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """For each task a folder with a random BERT of two layers and its own small vocabulary."""
+    folder = tmp_path_factory.mktemp("tiny")
+    return {name: build_tiny(folder / name, name) for name in TASKS}
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_checkpoints: dict[str, Path]) -> Path:
+    """The one for inference: labels entailment, neutral, contradiction."""
+    return tiny_checkpoints["nli"]
+
+
+@pytest.fixture(scope="session")
+def tiny_workspace(tiny_checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace, not to be written to, in which the tiny checkpoints answer for their tasks."""
+    from models.registry import register_pretrained
+
+    settings = Settings(workspace=tmp_path_factory.mktemp("tiny-workspace"))
+    db = open_store(settings.store)
+    for task, folder in tiny_checkpoints.items():
+        promote_version(db, register_pretrained(settings, db, task, str(folder)), by="test")
+    db.close()
+    return settings.workspace
+
+
+@pytest.fixture
+def tiny_settings(tiny_workspace: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a fresh workspace whose live versions are the tiny checkpoints; it has no starters."""
+    monkeypatch.setattr("models.registry.STARTERS", settings.workspace / "no-starters")
+    shutil.copytree(tiny_workspace, settings.workspace)
+    return settings
+
+
+@pytest.fixture
+def tiny_store(tiny_settings: Settings) -> Iterator[Database]:
+    db = open_store(tiny_settings.store)
+    yield db
+    db.close()
+
+
+def build_tiny(
+    folder: Path, task: str, labels: tuple[str, ...] | None = None, seed: int = 0, max_tokens: int = MAX_TOKENS
+) -> Path:
+    """Writes a random tiny BERT for the task; `labels` replaces the names (and order) of its outputs."""
+    import torch
+    from transformers import (
+        BertConfig,
+        BertForMultipleChoice,
+        BertForSequenceClassification,
+        BertTokenizerFast,
+    )
+
+    folder.mkdir(parents=True)
+    (folder / "vocab.txt").write_text("\n".join(tiny_vocabulary()), encoding="utf-8")
+    tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=max_tokens)
+    names = labels or TASKS[task].labels or ("choice",)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=max_tokens,
+        initializer_range=0.2,  # far enough from zero for the answers to differ
+        id2label=dict(enumerate(names)),
+        label2id={name: i for i, name in enumerate(names)},
+    )
+    torch.manual_seed(seed)
+    kind = BertForSequenceClassification if TASKS[task].labels else BertForMultipleChoice
+    kind(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def tiny_vocabulary() -> list[str]:
+    texts = (json.dumps(row["example"]) for task in TASKS.values() for kind in KINDS for row in seed_rows(task, kind))
+    words = Counter(word for text in texts for word in re.findall(r"[a-z]+", text.lower()))
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"-()"
+    pieces = [*letters, *(f"##{letter}" for letter in letters)]
+    frequent = [word for word, _ in words.most_common(1500) if word not in pieces]
+    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces, *frequent]
+
+
+def nli(
+    premise: str = "The actor paid the doctor.", hypothesis: str = "The doctor paid the actor."
+) -> dict[str, str]:
+    return {"premise": premise, "hypothesis": hypothesis}
+
+
+def premises(split: str, count: int = 1) -> list[str]:
+    """Premises whose examples fall into the split."""
+    task = TASKS["nli"]
+    candidates = (f"There are {i} boats in the harbour." for i in range(1000))
+    return [p for p in candidates if task.split_of(nli(p)) == split][:count]
