@@ -1,0 +1,158 @@
+"""The queue of training jobs: a few statements on one table.
+
+queued -> running -> done | failed
+   |         |
+   |         +-> cancelling -> cancelled
+   +-> cancelled
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlite_utils import Database
+
+from data.store import now, writing
+from data.versions import add_evaluation, add_version, get_version
+
+ACTIVE = ("queued", "running", "cancelling")
+
+
+def enqueue(
+    db: Database,
+    task: str,
+    *,
+    parent_id: str,
+    preset: str,
+    recipe: dict[str, Any],
+    example_ids: list[int],
+    requested_by: str,
+) -> str:
+    """Freezes what to train on and queues it; returns the job's id, such as `nli-3`."""
+    with writing(db):
+        get_version(db, parent_id)
+        number = db.execute("SELECT count(*) FROM jobs WHERE task = ?", [task]).fetchone()[0] + 1
+        job_id = f"{task}-{number}"
+        db["jobs"].insert(
+            {
+                "id": job_id,
+                "task": task,
+                "state": "queued",
+                "parent_id": parent_id,
+                "preset": preset,
+                "recipe": json.dumps(recipe),
+                "example_ids": json.dumps(example_ids),
+                "requested_by": requested_by,
+                "created_at": now(),
+            }
+        )
+    return job_id
+
+
+def planned_version_id(job_id: str) -> str:
+    """The id of the version that a job makes: `nli-v3` for `nli-3`."""
+    task, _, number = job_id.rpartition("-")
+    return f"{task}-v{number}"
+
+
+def claim(db: Database) -> dict[str, Any] | None:
+    """The oldest queued job, now running; None where nothing waits."""
+    with writing(db):
+        found = db.execute("SELECT id FROM jobs WHERE state = 'queued' ORDER BY created_at, rowid LIMIT 1").fetchone()
+        if found is None:
+            return None
+        time = now()
+        db["jobs"].update(found[0], {"state": "running", "started_at": time, "heartbeat_at": time})
+    return get_job(db, found[0])
+
+
+def heartbeat(db: Database, job_id: str, phase: str, progress: list[dict[str, Any]] | None = None) -> str:
+    """Records that the job lives, and how far it is; returns its state, which may ask it to stop."""
+    changes: dict[str, Any] = {"heartbeat_at": now(), "phase": phase}
+    if progress is not None:
+        changes["progress"] = json.dumps(progress)
+    with writing(db):
+        db["jobs"].update(job_id, changes)
+        return db.execute("SELECT state FROM jobs WHERE id = ?", [job_id]).fetchone()[0]
+
+
+def cancel(db: Database, job_id: str) -> str:
+    """Asks a running job to stop, or takes a waiting one out; returns its new state."""
+    with writing(db):
+        state = get_job(db, job_id)["state"]
+        if state == "queued":
+            db["jobs"].update(job_id, {"state": "cancelled", "finished_at": now()})
+        elif state == "running":
+            db["jobs"].update(job_id, {"state": "cancelling"})
+        return get_job(db, job_id)["state"]
+
+
+def end(db: Database, job_id: str, state: str, error: str | None = None) -> None:
+    """Marks a job `failed` (with its traceback or reason) or `cancelled`."""
+    with writing(db):
+        db["jobs"].update(job_id, {"state": state, "error": error, "finished_at": now(), "phase": state})
+
+
+def finish(
+    db: Database,
+    job_id: str,
+    card: dict[str, Any],
+    folder: str,
+    evaluations: list[tuple[str, str, int, dict[str, Any]]],
+    report: dict[str, Any],
+) -> None:
+    """Version, its evaluations (version id, split, rows, metrics) and the job's end, in one transaction."""
+    with writing(db):
+        add_version(db, card, folder)
+        for version_id, split, rows, metrics in evaluations:
+            add_evaluation(db, version_id, split, rows, metrics, job_id)
+        db["jobs"].update(
+            job_id,
+            {
+                "state": "done",
+                "phase": "done",
+                "version_id": card["id"],
+                "report": json.dumps(report, ensure_ascii=False),
+                "finished_at": now(),
+            },
+        )
+
+
+def requeue_orphans(db: Database) -> list[str]:
+    """For a worker that has just become the only one: jobs that a dead worker left go back in the queue."""
+    with writing(db):
+        orphans = [r["id"] for r in db.query("SELECT id FROM jobs WHERE state = 'running'")]
+        db.conn.execute("UPDATE jobs SET state = 'queued', phase = 'waiting' WHERE state = 'running'")
+        db.conn.execute(
+            "UPDATE jobs SET state = 'cancelled', phase = 'cancelled', finished_at = ? WHERE state = 'cancelling'",
+            [now()],
+        )
+    return orphans
+
+
+def get_job(db: Database, job_id: str) -> dict[str, Any]:
+    """The job with recipe, example_ids, progress and report decoded. Raises ValueError."""
+    rows = list(db.query("SELECT * FROM jobs WHERE id = ?", [job_id]))
+    if not rows:
+        raise ValueError(f"There is no job {job_id!r}. `python cli.py jobs` lists them.")
+    return _decode(rows[0])
+
+
+def list_jobs(
+    db: Database, *, task: str | None = None, states: tuple[str, ...] = (), limit: int = 50
+) -> list[dict[str, Any]]:
+    """Newest first, decoded; reports left out."""
+    rows = db.query(
+        "SELECT * FROM jobs WHERE (:task IS NULL OR task = :task) "
+        "AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states))) "
+        "ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+        {"task": task, "states": json.dumps(states), "limit": limit},
+    )
+    return [_decode({**row, "report": None}) for row in rows]
+
+
+def _decode(row: dict[str, Any]) -> dict[str, Any]:
+    for name in ("recipe", "example_ids", "progress", "report"):
+        row[name] = json.loads(row[name]) if row[name] else None
+    return row

@@ -1,0 +1,93 @@
+"""The store's schema history. Append only: an old migration is never edited."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("blindspot")
+
+
+@migrations()
+def m001_first_schema(db: Database) -> None:
+    db.executescript(
+        """
+        CREATE TABLE examples (
+            id INTEGER PRIMARY KEY,
+            task TEXT NOT NULL,
+            content_hash TEXT NOT NULL,
+            fields TEXT NOT NULL,
+            text TEXT NOT NULL,
+            split TEXT NOT NULL CHECK (split IN ('train', 'held_out')),
+            created_at TEXT NOT NULL,
+            UNIQUE (task, content_hash)
+        );
+        CREATE TABLE versions (
+            id TEXT PRIMARY KEY,
+            task TEXT NOT NULL,
+            parent_id TEXT REFERENCES versions(id),
+            folder TEXT NOT NULL,
+            base TEXT NOT NULL,
+            recipe TEXT,
+            example_ids TEXT NOT NULL DEFAULT '[]',
+            note TEXT NOT NULL DEFAULT '',
+            created_at TEXT NOT NULL
+        );
+        CREATE TABLE verdicts (
+            id INTEGER PRIMARY KEY,
+            example_id INTEGER NOT NULL REFERENCES examples(id),
+            kind TEXT NOT NULL CHECK (kind IN ('correction', 'confirmation')),
+            expected_label TEXT NOT NULL,
+            predicted_label TEXT,
+            probabilities TEXT,
+            version_id TEXT REFERENCES versions(id),
+            annotator TEXT NOT NULL,
+            category TEXT NOT NULL,
+            note TEXT NOT NULL DEFAULT '',
+            origin TEXT NOT NULL DEFAULT 'probe',
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL,
+            archived_at TEXT
+        );
+        CREATE INDEX verdicts_by_example ON verdicts (example_id);
+        CREATE INDEX verdicts_by_time ON verdicts (created_at);
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY,
+            task TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (
+                state IN ('queued', 'running', 'cancelling', 'cancelled', 'failed', 'done')),
+            parent_id TEXT NOT NULL REFERENCES versions(id),
+            version_id TEXT REFERENCES versions(id),
+            preset TEXT NOT NULL,
+            recipe TEXT NOT NULL,
+            example_ids TEXT NOT NULL,
+            requested_by TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            started_at TEXT,
+            heartbeat_at TEXT,
+            finished_at TEXT,
+            phase TEXT NOT NULL DEFAULT 'waiting',
+            progress TEXT,
+            report TEXT,
+            error TEXT
+        );
+        CREATE INDEX jobs_by_state ON jobs (state, created_at);
+        CREATE TABLE evaluations (
+            id INTEGER PRIMARY KEY,
+            version_id TEXT NOT NULL REFERENCES versions(id),
+            job_id TEXT REFERENCES jobs(id),
+            split TEXT NOT NULL,
+            rows INTEGER NOT NULL,
+            metrics TEXT NOT NULL,
+            created_at TEXT NOT NULL
+        );
+        CREATE INDEX evaluations_by_version ON evaluations (version_id);
+        CREATE TABLE promotions (
+            id INTEGER PRIMARY KEY,
+            task TEXT NOT NULL,
+            version_id TEXT NOT NULL REFERENCES versions(id),
+            promoted_by TEXT NOT NULL,
+            reason TEXT NOT NULL DEFAULT '',
+            created_at TEXT NOT NULL
+        );
+        CREATE INDEX promotions_by_task ON promotions (task, id);
+        """
+    )
+    db["examples"].enable_fts(["text"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")

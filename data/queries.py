@@ -1,0 +1,112 @@
+"""Read-only questions to the store, for the tables and dashboards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from data.tasks import Task, clean_text
+from data.versions import get_version
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a person looks for among the verdicts; what is None (or empty) does not restrict."""
+
+    task: str | None = None
+    kind: str | None = None
+    category: str | None = None
+    label: str | None = None
+    annotator: str | None = None
+    version: str | None = None
+    search: str = ""
+    archived: bool = False
+
+
+_FROM = "FROM verdicts v JOIN examples e ON e.id = v.example_id"
+
+
+def find_verdicts(db: Database, filters: Filters, *, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
+    """Matching verdicts, newest first, each with its example's task, fields and split."""
+    where, values = _where(db, filters)
+    rows = db.query(
+        f"SELECT v.*, e.task, e.fields, e.split {_FROM} {where} ORDER BY v.id DESC LIMIT :limit OFFSET :offset",
+        {**values, "limit": limit, "offset": offset},
+    )
+    return [{**row, "example": json.loads(row["fields"])} for row in rows]
+
+
+def count_verdicts(db: Database, filters: Filters) -> int:
+    where, values = _where(db, filters)
+    return db.execute(f"SELECT count(*) {_FROM} {where}", values).fetchone()[0]
+
+
+def facets(db: Database, task: str | None = None) -> dict[str, list[str]]:
+    """The values that occur, for the filters' menus: categories, labels, annotators, versions."""
+    where, values = _where(db, Filters(task=task))
+    columns = {
+        "categories": "category",
+        "labels": "expected_label",
+        "annotators": "annotator",
+        "versions": "version_id",
+    }
+    return {
+        name: [r[0] for r in db.execute(f"SELECT DISTINCT v.{column} {_FROM} {where} ORDER BY 1", values) if r[0]]
+        for name, column in columns.items()
+    }
+
+
+def incoming(db: Database, task: Task, live_id: str) -> list[dict[str, Any]]:
+    """What the live version was not trained on: by category, counts of `corrections`, `confirmations`
+    and `held_out` (examples, not verdicts)."""
+    seen = get_version(db, live_id)["example_ids"]
+    return list(
+        db.query(
+            f"""
+            SELECT category, sum(kind = 'correction' AND split = 'train') AS corrections,
+                   sum(kind = 'confirmation' AND split = 'train') AS confirmations,
+                   sum(split = 'held_out') AS held_out
+            FROM (SELECT v.category, v.kind, e.split {_FROM}
+                  WHERE v.archived_at IS NULL AND e.task = :task
+                    AND v.id IN (SELECT max(id) FROM verdicts WHERE archived_at IS NULL GROUP BY example_id)
+                    AND e.id NOT IN (SELECT value FROM json_each(:seen)))
+            GROUP BY category ORDER BY corrections DESC, category
+            """,
+            {"task": task.name, "seen": seen},
+        )
+    )
+
+
+def store_counts(db: Database) -> dict[str, dict[str, int]]:
+    """For each task the number of corrections and confirmations in use."""
+    counts: dict[str, dict[str, int]] = {}
+    for task, kind, count in db.execute(
+        f"SELECT e.task, v.kind, count(*) {_FROM} WHERE v.archived_at IS NULL GROUP BY 1, 2"
+    ):
+        counts.setdefault(task, {"correction": 0, "confirmation": 0})[kind] = count
+    return counts
+
+
+def _where(db: Database, filters: Filters) -> tuple[str, dict[str, Any]]:
+    clauses = [f"v.archived_at IS {'NOT ' if filters.archived else ''}NULL"]
+    values: dict[str, Any] = {}
+    for name, column in (
+        ("task", "e.task"),
+        ("kind", "v.kind"),
+        ("category", "v.category"),
+        ("label", "v.expected_label"),
+        ("annotator", "v.annotator"),
+        ("version", "v.version_id"),
+    ):
+        value = getattr(filters, name)
+        if value:
+            clauses.append(f"{column} = :{name}")
+            values[name] = value
+    search = clean_text(filters.search)
+    if search:
+        clauses.append("e.id IN (SELECT rowid FROM examples_fts WHERE examples_fts MATCH :search)")
+        values["search"] = db.quote_fts(search) or '""'  # a lone quote finds nothing
+    return "WHERE " + " AND ".join(clauses), values
