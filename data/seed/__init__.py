@@ -1,0 +1,33 @@
+"""The project's own examples: a gallery of blind spots, a validation set and a retention set a task."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from data.tasks import Task
+
+KINDS = ("gallery", "validation", "retention")
+
+
+@lru_cache(maxsize=32)
+def seed_rows(task: Task, kind: str) -> list[dict[str, Any]]:
+    """Rows with `example`, `label` (index), `category`, and (gallery) `note`. Raises ValueError."""
+    if kind not in KINDS:
+        raise ValueError(f"Expected as kind one of {', '.join(KINDS)}; found {kind!r}.")
+    rows = []
+    with (Path(__file__).parent / f"{task.name}_{kind}.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            example = task.parse_example(row)
+            rows.append(
+                {
+                    "example": example,
+                    "label": task.parse_label(row["label"], example),
+                    "category": row["category"],
+                    "note": row.get("note", ""),
+                }
+            )
+    return rows
