@@ -1,0 +1,18 @@
+"""Behavioural test suites (after CheckList, Ribeiro et al. 2020): data in JSON, and what reads and expands it."""
+
+from data.suites.base import Suite, SuiteError, Template
+from data.suites.expand import expand, passes, split_suite, split_words
+from data.suites.load import load_suites, load_words, parse_suite
+
+__all__ = [
+    "Suite",
+    "SuiteError",
+    "Template",
+    "expand",
+    "load_suites",
+    "load_words",
+    "parse_suite",
+    "passes",
+    "split_suite",
+    "split_words",
+]
