@@ -1,0 +1,259 @@
+"""Plain English sentences read in full: subject, modifiers, verb; and what can be made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from data.lexicon import Entry, closed, entries, function_words, inflect
+from models import slots
+from models.wording import Wording, is_class, word_set
+
+DEFINITE = word_set("the my your his her our their this that these those")
+FINITE = ("third", "past", "both", "base")
+BE_HAVE = word_set("is are was were am has had have")
+AUXILIARIES = word_set("is are was were am can could will would should must may might")
+DOWNWARD = ("negation", "quantifier", "modal")
+HEDGES = word_set(
+    "if or but unless whether when while because although though so than as "
+    "probably possibly perhaps maybe hopefully supposedly allegedly almost nearly only just together between "
+    "however either neither if like would like"
+)
+TIMES = frozenset({"before", "after", "until", "since"})
+"""Prepositions, but conjunctions where a clause follows."""
+TOGETHER = word_set("both share shared together each agreed fought argued twins same different similar")
+LOCATIVE = word_set("near behind beside by next with in at on under above opposite from")
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A sentence whose subject is words[0:subject_end], modifiers up to `verb`, then the rest.
+
+    `heads` are the subject's (start, end) parts: two where "and" joins them.
+    """
+
+    words: Wording
+    heads: tuple[tuple[int, int], ...]
+    subject_end: int
+    verb: int
+    plural: bool
+
+
+def read_clause(words: Wording) -> Clause | None:
+    """The clause of a single plain statement about something definite; None where in doubt.
+
+    Everything in it must be open to weakening: no negation, quantifier, condition, modal or report.
+    """
+    if not 3 <= len(words) <= 30 or words.gaps[-1].strip() not in ("", ".", "!"):
+        return None
+    if any(words.breaks(i) for i in range(1, len(words))):
+        return None
+    hedged = any(low in HEDGES or is_class(low, *DOWNWARD) for low in words.low)
+    reported = any(e.word_class == "claim" and e.kind == "verb" for w in words.words for e in entries(w))
+    if hedged or reported or words.low[-1] == "n't":
+        return None
+    if any(low in TIMES and any(_finite(words, k) for k in range(i, len(words))) for i, low in enumerate(words.low)):
+        return None
+    first = noun_phrase(words, 0)
+    if first is None:
+        return None
+    heads, end = [(0, first)], first
+    if end < len(words) and words.low[end] == "and":
+        second = noun_phrase(words, end + 1)
+        if second is None:
+            return None
+        heads.append((end + 1, second))
+        end = second
+    plural = len(heads) > 1 or _plural_head(words, end - 1)
+    verb = _modifiers_end(words, end) if len(heads) == 1 else end
+    if verb is None or not _finite(words, verb):
+        return None
+    return Clause(words, tuple(heads), end, verb, plural)
+
+
+def noun_phrase(words: Wording, start: int) -> int | None:
+    """Where a definite noun phrase that starts there ends: a name, or "the (tall) actor"."""
+    if start >= len(words):
+        return None
+    if any(e.kind == "name" and e.word_class != "surname" for e in entries(words.words[start])):
+        return start + 1
+    if is_class(words.low[start], "title") and start + 1 < len(words) and words.words[start + 1][:1].isupper():
+        return start + 2
+    if words.low[start] not in DEFINITE:
+        return None
+    i = start + 1
+    while i < min(len(words), start + 4):
+        readings = entries(words.words[i])
+        if any(e.kind == "noun" for e in readings):
+            following = entries(words.words[i + 1]) if i + 1 < len(words) else ()
+            if any(e.kind == "noun" for e in following) and not any(e.kind == "verb" for e in following):
+                return None
+            return i + 1
+        if not any(e.kind == "adjective" for e in readings):
+            return None
+        i += 1
+    return None
+
+
+def weaken(clause: Clause) -> Iterator[tuple[Wording, str]]:
+    """Shorter sentences that follow from the clause."""
+    words = clause.words
+    if clause.verb > clause.subject_end:
+        yield words.without(clause.subject_end, clause.verb), "subject's modifier dropped"
+    if len(clause.heads) == 2 and not _collective(words):
+        (_, end), (start, stop) = clause.heads
+        for keep, cut in (((0, end), (end, stop)), ((start, stop), (0, start))):
+            single = _agree(words.without(*cut), stop - (cut[1] - cut[0]), _plural_head(words, keep[1] - 1))
+            if single is not None:
+                yield single, "one of two dropped"
+    yield from _object_parts(clause)
+    for i in range(len(words)):
+        if _droppable(words, i):
+            yield words.without(i, i + 1), "modifier dropped"
+
+
+def _object_parts(clause: Clause) -> Iterator[tuple[Wording, str]]:
+    words = clause.words
+    for i in range(clause.verb + 2, len(words) - 1):
+        if words.low[i] != "and" or noun_phrase(words, i + 1) != len(words) or _collective(words):
+            continue
+        start = next((s for s in range(clause.verb + 1, i) if noun_phrase(words, s) == i), None)
+        if start is not None and start == clause.verb + 1 and "and" not in words.low[:i]:
+            yield words.without(i, len(words)), "one of two dropped"
+            yield words.without(start, i + 1), "one of two dropped"
+
+
+def passive(clause: Clause) -> tuple[Wording, Wording | None] | None:
+    """ "The actor paid the doctor" in the passive, and the passive with the roles swapped; None for other shapes.
+
+    The second is None for verbs such as "beat", where nobody can say whether the one rules the other out.
+    """
+    words = clause.words
+    end = noun_phrase(words, clause.verb + 1)
+    if len(clause.heads) != 1 or clause.verb != clause.subject_end or end is None:
+        return None
+    if end < len(words) and words.low[end] not in ("after", "before", "during", "yesterday"):
+        return None
+    entry = _affect(words, clause.verb)
+    if entry is None or entry.form not in ("both", "past"):
+        return None
+    participle = inflect(entry.word_class, entry.lemma, "participle")
+    first, second = words.words[: clause.subject_end], words.words[clause.verb + 1 : end]
+    if len(first) > 1 and not any(e.kind == "name" for e in entries(first[0])) and not is_class(first[0], "title"):
+        first = (first[0].lower(), *first[1:])
+    rest = words.words[end:]
+    same = _sentence(words, second, _plural_head(words, end - 1), participle, (*first, *rest))
+    other = _sentence(words, first, clause.plural, participle, (*second, *rest))
+    return same, other if entry.word_class == "affect" else None
+
+
+def _sentence(words: Wording, subject: tuple, plural: bool, participle: str, agent: tuple) -> Wording:
+    parts = [*subject, "were" if plural else "was", participle, "by", *agent]
+    parts[0] = parts[0][:1].upper() + parts[0][1:]
+    return Wording(tuple(parts), ("", *[" "] * (len(parts) - 1), words.gaps[-1]))
+
+
+def negate(clause: Clause) -> Wording | None:
+    """The clause denied: "was not", "did not pay"; None where its verb has no sure form."""
+    words, verb = clause.words, clause.verb
+    if len(clause.heads) != 1 or _two_verbs(words, verb):
+        return None
+    if words.low[verb] in AUXILIARIES:
+        return _inserted(words, verb + 1, ("not",))
+    readings = [e for e in entries(words.words[verb]) if e.kind == "verb" and e.form in FINITE]
+    if not clause.plural:
+        readings = [e for e in readings if e.form != "base"]
+    if len({e.form for e in readings}) != 1 or words.low[verb] in BE_HAVE:
+        return None
+    entry = readings[0]
+    base = inflect(entry.word_class, entry.lemma, "base")
+    if any(inflect(e.word_class, e.lemma, "base") != base for e in readings) or base is None:
+        return None
+    do = {"third": "does", "base": "do"}.get(entry.form, "did")
+    changed = list(words.words)
+    changed[verb] = base
+    return _inserted(Wording(tuple(changed), words.gaps), verb, (do, "not"))
+
+
+def _two_verbs(words: Wording, verb: int) -> bool:
+    """Whether "and" joins a second predicate, which a "not" before the first would not surely reach."""
+    after = (k + 1 for k in range(verb + 1, len(words) - 1) if words.low[k] == "and")
+    return any(not (is_class(words.low[k], "determiner", "possessive") or noun_phrase(words, k)) for k in after)
+
+
+def _modifiers_end(words: Wording, start: int) -> int | None:
+    """Past one phrase ("near the lawyers") or one relative clause ("who thanked the judge")."""
+    i = start
+    if i < len(words) and words.low[i] in LOCATIVE and not _finite(words, i):
+        i += 2 if words.low[i : i + 2] == ("next", "to") else 1
+        return noun_phrase(words, i)
+    if i < len(words) and words.low[i] in ("who", "that"):
+        i += 1
+        subject = noun_phrase(words, i)
+        if subject is not None:  # "that the judge thanked"
+            return subject + 1 if subject < len(words) and _affect(words, subject) else None
+        if i < len(words) and _affect(words, i):  # "who thanked the judge"
+            return noun_phrase(words, i + 1)
+        if i < len(words) and any(e.word_class in ("act", "go") for e in entries(words.words[i])):
+            return i + 1
+        return None
+    return start
+
+
+def _finite(words: Wording, i: int) -> bool:
+    if i >= len(words):
+        return False
+    if words.low[i] in AUXILIARIES or words.low[i] in ("has", "had", "have"):
+        return True
+    return any(e.kind == "verb" and e.form in FINITE for e in entries(words.words[i]))
+
+
+def past_verb(words: Wording, i: int) -> bool:
+    return words.low[i] in ("was", "were") or bool(slots.verb_forms_of(words.words[i]) & {"past", "both"})
+
+
+def _affect(words: Wording, i: int) -> Entry | None:
+    if i >= len(words):
+        return None
+    return next((e for e in entries(words.words[i]) if e.word_class in ("affect", "compete")), None)
+
+
+def _plural_head(words: Wording, i: int) -> bool:
+    return any(e.form == "plural" for e in entries(words.words[i]) if e.kind == "noun")
+
+
+def _collective(words: Wording) -> bool:
+    """Whether what two do together may not be true of one."""
+    symmetric = any(e.word_class == "symmetric" for word in words.words for e in entries(word))
+    return symmetric or not TOGETHER.isdisjoint(words.low)
+
+
+def _agree(words: Wording, verb: int, plural: bool) -> Wording | None:
+    """The sentence with its verb agreeing with a subject that may now be single."""
+    low = words.low[verb]
+    if plural or (slots.verb_forms_of(words.words[verb]) & {"past", "both"} and low != "were"):
+        return words
+    single = {"were": "was", "are": "is", "have": "has"}.get(low)
+    if single is None:
+        base = next((e for e in entries(words.words[verb]) if e.kind == "verb" and e.form == "base"), None)
+        single = inflect(base.word_class, base.lemma, "third") if base else None
+    return words.replaced({verb: single}) if single else None
+
+
+def _droppable(words: Wording, i: int) -> bool:
+    """Whether the word only narrows what follows: a plain adjective before its noun, or an adverb of manner."""
+    if words.low[i] in function_words() or words.low[i] in closed()["arithmetic"]:
+        return False
+    readings = entries(words.words[i])
+    if any(e.kind == "adverb" and e.word_class == "manner" for e in readings):
+        return True
+    narrowing = [e for e in readings if e.kind == "adjective" and e.form == "positive"]
+    right = entries(words.words[i + 1]) if words.after(i) else ()
+    plain = narrowing and narrowing[0].word_class.split("-")[0] in ("person", "thing", "colour", "origin")
+    return bool(plain) and any(e.kind == "noun" for e in right) and not is_class(words.before(i), "adverb", "copula")
+
+
+def _inserted(words: Wording, at: int, new: tuple[str, ...]) -> Wording:
+    parts = words.words[:at] + new + words.words[at:]
+    gaps = words.gaps[:at] + (" ",) * len(new) + words.gaps[at:]
+    return Wording(parts, gaps)
