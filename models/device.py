@@ -1,0 +1,28 @@
+"""Which device and number format this machine works best with."""
+
+from __future__ import annotations
+
+import torch
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """The device asked for; `auto` takes CUDA where there is one. Raises ValueError."""
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"Expected as device auto, cpu or cuda; found {wanted!r}.")
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("Expected a CUDA device; this machine has none. Use --device auto or cpu.")
+    use_cuda = wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if use_cuda else "cpu")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is computed in hardware there, and so is faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,110 @@
+"""How to train: one frozen, validated set of options, and the presets that a person chooses from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+METHODS = ("lora", "head", "full")
+DATA = ("corrections", "replay", "distilled", "phenomenon")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"Recipe option {name}: expected one of {', '.join(allowed)}; found {value!r}.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Options of one training run. Raises ValueError on a value that cannot work."""
+
+    method: str = "lora"
+    """`lora` (adapters on every linear layer, and the head), `head` alone, or `full`."""
+    rank: int = 64
+    """Rank of a fresh adapter; a child goes on with its parent's."""
+    learning_rate: float = 5e-4
+    epochs: float = 6
+    batch_size: int = 16
+    """Rows a step; a multiple-choice row counts once, whatever its choices."""
+    accumulation: int = 1
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    dropout: float = 0.0
+    max_tokens: int = 256
+    seed: int = 0
+    precision: str = "auto"
+    """`auto` (bfloat16 autocast where the machine has it), `bf16` or `fp32`."""
+    data: str = "phenomenon"
+    """`corrections` alone, `replay` (with the retention set), `distilled` (retention keeps the parent's
+    answers, Kullback-Leibler divergence), or `phenomenon` (and siblings and contrasts of each correction)."""
+    variants: int = 800
+    """How many siblings and contrasts go in, over all corrections; a row with choices counts once a choice."""
+    min_steps: int = 0
+    """Few rows are gone over more often than `epochs` until so many steps are made."""
+    retention_rows: int = 320
+    """How many retention rows are mixed in."""
+    distillation: float = 1.0
+    """Weight of the divergence on a distilled row."""
+
+    def __post_init__(self) -> None:
+        _one_of("method", self.method, METHODS)
+        _one_of("data", self.data, DATA)
+        _one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+        for name, low, high in (
+            ("rank", 1, 1024),
+            ("learning_rate", 1e-8, 1.0),
+            ("epochs", 0.01, 1000),
+            ("batch_size", 1, 4096),
+            ("accumulation", 1, 1024),
+            ("warmup_share", 0.0, 1.0),
+            ("weight_decay", 0.0, 1.0),
+            ("label_smoothing", 0.0, 0.5),
+            ("dropout", 0.0, 0.9),
+            ("max_tokens", 8, 8192),
+            ("retention_rows", 0, 1_000_000),
+            ("variants", 0, 1_000_000),
+            ("min_steps", 0, 1_000_000),
+            ("distillation", 0.0, 100.0),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"Recipe option {name}: expected {low} to {high}; found {value!r}.")
+
+    def steps(self, rows: int) -> int:
+        """How many training steps a run over `rows` rows makes."""
+        return max(1, self.min_steps, math.ceil(self._steps_per_epoch(rows) * self.epochs))
+
+    def row_passes(self, rows: int) -> float:
+        """How often a run over `rows` rows computes a row."""
+        return rows * self.steps(rows) / self._steps_per_epoch(rows)
+
+    def _steps_per_epoch(self, rows: int) -> int:
+        return max(1, math.ceil(rows / (self.batch_size * self.accumulation)))
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, options: dict[str, Any]) -> Recipe:
+        """Raises ValueError that lists unknown options."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            raise ValueError(f"Expected recipe options among {', '.join(sorted(known))}; found {unknown}.")
+        return cls(**options)
+
+
+PRESETS: dict[str, Recipe] = {
+    "quick": Recipe(epochs=3, min_steps=100, variants=400, retention_rows=160),
+    "balanced": Recipe(epochs=4, min_steps=250, variants=1000, retention_rows=320),
+    "thorough": Recipe(epochs=6, min_steps=800, variants=3200, retention_rows=640),
+}
+
+
+def preset(name: str) -> Recipe:
+    """The recipe of a preset. Raises ValueError that lists the known ones."""
+    _one_of("preset", name, tuple(PRESETS))
+    return PRESETS[name]

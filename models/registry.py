@@ -1,0 +1,124 @@
+"""Version folders and the store's rows about them, kept in step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from data.store import now, writing
+from data.tasks import TASKS, get_task
+from data.versions import add_version, get_version, live_versions, promote_version
+from models.folders import ADAPTER, CARD, WEIGHTS, read_card, save_version
+from settings import Settings
+
+STARTERS = Path(__file__).parent / "starter"
+
+
+def version_folder(settings: Settings, row: dict[str, Any]) -> Path:
+    """Where the version's files are."""
+    return settings.workspace / row["folder"]
+
+
+def folder_of(settings: Settings, db: Database, version_id: str) -> Path:
+    """Where the files of the version with that id are. Raises ValueError."""
+    return version_folder(settings, get_version(db, version_id))
+
+
+def prepare_workspace(settings: Settings, db: Database) -> None:
+    """Puts the shipped starters and the models of `--model` into the workspace.
+
+    A task that has no live version gets one; `--model` promotes what it names. Raises CheckpointError.
+    """
+    for task in TASKS:
+        if (STARTERS / task / CARD).exists():
+            version_id = install_starter(settings, db, task)
+            if task not in live_versions(db):
+                promote_version(db, version_id, by="blindspot", reason="starter")
+    for task, source in settings.models.items():
+        version_id = register_pretrained(settings, db, task, source)
+        if live_versions(db).get(task) != version_id:
+            promote_version(db, version_id, by="blindspot", reason="--model")
+
+
+def install_starter(settings: Settings, db: Database, task: str) -> str:
+    """Copies a task's starter into the workspace, once for each content; returns the version's id."""
+    source = STARTERS / task
+    version_id = f"{task}-starter-{_content_digest(source)}"
+    card = {**read_card(source), "id": version_id, "parent": None}
+    _register(settings, db, card, source, "shipped starter", load=False)
+    return version_id
+
+
+def register_pretrained(
+    settings: Settings, db: Database, task: str, source: str, label_map: dict[str, str] | None = None
+) -> str:
+    """Makes a Hugging Face checkpoint (a folder or a Hub name) a version; returns its id.
+
+    The version refers to the weights where they are. Raises CheckpointError where it cannot be loaded or its
+    labels do not map, and ValueError on an unknown task.
+    """
+    get_task(task)
+    base = str(Path(source).resolve()) if Path(source).is_dir() else source
+    if (Path(base) / CARD).exists():  # a version folder that somebody took away
+        card = read_card(Path(base))
+        if card["task"] != task:
+            raise ValueError(f"Expected a version of task {task!r} in {source}; found one of {card['task']!r}.")
+        version_id = f"{card['id']}-{_content_digest(Path(base))}"  # another lab may have used the same id
+        _register(settings, db, {**card, "id": version_id, "parent": None}, Path(base), f"from {source}")
+        return version_id
+    digest = hashlib.sha256(f"{base}{json.dumps(label_map, sort_keys=True)}".encode()).hexdigest()[:6]
+    slug = re.sub(r"[^a-z0-9]+", "-", Path(base).name.lower()).strip("-")[:40]
+    version_id = f"{task}-{slug}-{digest}"
+    card = {
+        "id": version_id,
+        "task": task,
+        "parent": None,
+        "base": base,
+        "label_map": label_map,
+        "created_at": now(),
+    }
+    _register(settings, db, card, None, f"from {source}")
+    return version_id
+
+
+def _content_digest(folder: Path) -> str:
+    """Eight hexadecimal digits that tell one version's weights from another's."""
+    weights = next((folder / name for name in (ADAPTER, WEIGHTS) if (folder / name).exists()), folder / CARD)
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+
+
+def _register(
+    settings: Settings, db: Database, card: dict[str, Any], source: Path | None, note: str, *, load: bool = True
+) -> None:
+    """Copies the files and adds the row, unless they are there; `load` first tries whether the model loads."""
+    relative = f"versions/{card['task']}/{card['id']}"
+    folder = settings.workspace / relative
+    if not folder.exists():
+
+        def write_files(partial: Path) -> None:
+            for path in source.iterdir() if source else []:
+                if path.is_file() and path.name != CARD:
+                    shutil.copy2(path, partial / path.name)
+
+        try:
+            save_version(folder, card, write_files)
+        except FileExistsError:  # another process was first
+            return _register(settings, db, card, source, note, load=load)
+        if load:
+            from models.checkpoint import load_checkpoint
+
+            try:
+                load_checkpoint(folder)
+            except BaseException:
+                shutil.rmtree(folder)
+                raise
+    with writing(db):
+        if not db["versions"].count_where("id = ?", [card["id"]]):
+            add_version(db, card, relative, note)

@@ -1,0 +1,72 @@
+"""What a repair trains on."""
+
+import pytest
+
+from data.examples import Selection
+from data.seed import seed_rows
+from data.tasks import TASKS
+from models.recipe import PRESETS, Recipe
+from models.repair import MOST_VARIANTS, count_rows, training_rows
+from tests.conftest import nli
+
+TASK = TASKS["nli"]
+
+
+def taught(*kinds, example=None):
+    example = example or nli()
+    rows = [{"example": example, "label": 1, "kind": kind, "category": "other", "example_id": 1} for kind in kinds]
+    return Selection(rows=rows)
+
+
+def apart_from_retention(rows):
+    kept = {TASK.content_hash(row["example"]) for row in seed_rows(TASK, "retention")}
+    return [row for row in rows if TASK.content_hash(row) not in kept]
+
+
+def test_a_correction_goes_in_with_siblings_of_its_label_and_contrasts_of_others():
+    rows = apart_from_retention(training_rows(TASK, taught("correction"), Recipe(retention_rows=10)))
+    assert {**nli(), "label": 1, "weight": 1.0} in rows
+    labels = [row["label"] for row in rows]
+    assert labels.count(1) > MOST_VARIANTS // 2
+    assert {0, 2} <= set(labels)
+
+
+def test_the_labels_that_share_words_weigh_the_same():
+    rows = apart_from_retention(training_rows(TASK, taught("correction"), Recipe(retention_rows=0)))
+    weights = {same: sum(row.get("weight", 1.0) for row in rows if (row["label"] == 1) == same) for same in (0, 1)}
+    assert weights[0] == pytest.approx(weights[1], rel=0.25)
+
+
+def test_a_confirmation_goes_in_with_siblings_alone():
+    rows = training_rows(TASK, taught("confirmation"), Recipe(retention_rows=0))
+    assert len(rows) > 4
+    assert {row["label"] for row in rows} == {1}
+
+
+def test_retention_rows_are_distilled_unless_replayed():
+    for data, distilled in (("replay", False), ("distilled", True), ("phenomenon", True)):
+        rows = training_rows(TASK, taught("correction"), Recipe(data=data, retention_rows=25))
+        assert [row["distil"] for row in rows if "distil" in row] == [distilled] * 25
+
+
+def test_what_no_rule_fits_stands_in_the_rows_several_times():
+    odd = nli("Zzyx qua plim.", "Plim qua zzyx.")
+    rows = training_rows(TASK, taught("confirmation", example=odd), Recipe(retention_rows=0))
+    assert rows == [{**odd, "label": 1, "weight": 1.0}] * 4
+
+
+def test_many_corrections_share_the_variants_of_a_preset():
+    many = taught(*["correction"] * 300)
+    rows = training_rows(TASK, many, PRESETS["quick"])
+    assert len(rows) <= count_rows(TASK, 300, PRESETS["quick"])
+
+
+def test_rows_are_the_same_for_the_same_seed_and_others_for_another():
+    first, second, other = (training_rows(TASK, taught("correction"), Recipe(seed=seed)) for seed in (1, 1, 2))
+    assert first == second != other
+
+
+def test_few_rows_are_gone_over_until_the_least_steps_are_made():
+    recipe = Recipe(epochs=2, batch_size=10, min_steps=50)
+    assert recipe.steps(10) == 50
+    assert recipe.steps(1000) == 200

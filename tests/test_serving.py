@@ -1,0 +1,131 @@
+"""The live version answers; a promotion swaps it without a failed request."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from data.store import open_store
+from data.versions import live_version, promote_version, roll_back
+from models.folders import CARD, WEIGHTS
+from models.registry import register_pretrained
+from models.serving import KEPT, Serving
+from tests.conftest import build_tiny, nli
+
+
+@pytest.fixture
+def serving(tiny_settings):
+    threads = threading.local()
+
+    def connect():
+        if not hasattr(threads, "db"):
+            threads.db = open_store(tiny_settings.store)
+        return threads.db
+
+    return Serving(tiny_settings, connect)
+
+
+@pytest.fixture
+def add_model(tiny_settings, tiny_store, tmp_path):
+    """Registers another tiny model of nli; returns its version's id."""
+    return lambda seed: register_pretrained(
+        tiny_settings, tiny_store, "nli", str(build_tiny(tmp_path / f"other-{seed}", "nli", seed=seed))
+    )
+
+
+def test_live_version_answers(serving, tiny_store):
+    served = serving.predict("nli", nli())
+    assert served.version_id == live_version(tiny_store, "nli")
+    assert sum(served.prediction.probabilities) == pytest.approx(1)
+
+
+def test_another_version_answers_on_request(serving, add_model):
+    other = add_model(1)
+    assert serving.predict("nli", nli(), other).version_id == other
+    assert serving.predict("nli", nli()).version_id != other
+
+
+def test_unknown_version_is_an_error(serving):
+    with pytest.raises(ValueError, match="no version 'nli-v9'"):
+        serving.predict("nli", nli(), "nli-v9")
+
+
+def test_promotion_takes_over_at_the_next_refresh(serving, tiny_store, add_model):
+    serving.refresh()
+    before, other = live_version(tiny_store, "nli"), add_model(1)
+    promote_version(tiny_store, other, by="ann")
+    assert serving.predict("nli", nli()).version_id == before
+    serving.refresh()
+    assert serving.predict("nli", nli()).version_id == other
+    roll_back(tiny_store, "nli", by="ann")
+    serving.refresh()
+    assert serving.predict("nli", nli()).version_id == before
+
+
+def test_no_request_fails_while_versions_swap(serving, tiny_store, add_model):
+    versions = [live_version(tiny_store, "nli"), add_model(1)]
+    serving.refresh()
+    swapped = threading.Event()
+
+    def ask(_):
+        answers = []
+        while not (swapped.is_set() and answers):
+            answers.append(serving.predict("nli", nli()))
+        return answers
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, i) for i in range(4)]
+        for _ in range(5):
+            for version in reversed(versions):
+                promote_version(tiny_store, version, by="ann")
+                serving.refresh()
+        swapped.set()
+        answers = [answer for future in asked for answer in future.result()]
+    by_version = {}
+    for answer in answers:
+        by_version.setdefault(answer.version_id, answer.prediction.probabilities)
+        assert answer.prediction.probabilities == pytest.approx(by_version[answer.version_id], abs=1e-5)
+    assert set(by_version) <= set(versions)
+
+
+@pytest.mark.parametrize("damage", ["card", "weights", "folder"])
+def test_version_that_cannot_be_loaded_leaves_the_old_one_answering(
+    serving, tiny_settings, tiny_store, add_model, tmp_path, damage
+):
+    serving.refresh()
+    before, broken = live_version(tiny_store, "nli"), add_model(1)
+    folder = tiny_settings.versions / "nli" / broken
+    if damage == "card":
+        (folder / CARD).write_text("{")
+    elif damage == "weights":
+        (tmp_path / "other-1" / WEIGHTS).write_bytes(b"")
+    else:
+        folder.rename(tmp_path / "gone")
+    promote_version(tiny_store, broken, by="ann")
+    serving.refresh()
+    assert serving.predict("nli", nli()).version_id == before
+    assert f"{broken} cannot be loaded" in serving.problems["nli"]
+    assert f"{before} goes on answering" in serving.problems["nli"]
+    roll_back(tiny_store, "nli", by="ann")
+    serving.refresh()
+    assert serving.problems == {}
+
+
+def test_loaded_versions_are_bounded(serving, add_model):
+    versions = [add_model(seed) for seed in range(1, KEPT + 3)]
+    for version in versions:
+        assert serving.predict("nli", nli(), version).version_id == version
+    assert serving.predict("nli", nli(), versions[0]).version_id == versions[0]
+
+
+def test_thread_serves_what_is_promoted(serving, tiny_store, add_model):
+    thread = serving.start(every_s=0.01)
+    other = add_model(1)
+    promote_version(tiny_store, other, by="ann")
+    for _ in range(1000):
+        if serving.predict("nli", nli()).version_id == other:
+            break
+        thread.join(0.01)
+    serving.stop()
+    thread.join(10)
+    assert serving.predict("nli", nli()).version_id == other

@@ -1,0 +1,281 @@
+"""A job folder in, a version folder out: learnt, complete, or not there."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from data.seed import seed_rows
+from data.tasks import TASKS
+from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, write_json
+from models.predictor import Predictor
+from models.recipe import PRESETS, Recipe, preset
+from models.training import TrainingError, collate_rows, loss_of, read_rows, train
+from settings import PROJECT
+from tests.conftest import build_tiny
+
+TASK = TASKS["nli"]
+NOT_NEEDED = ("sqlite_utils", "gradio", "pandas", "plotly", "sklearn", "captum", "typer")
+
+
+def rows_of(name="nli", count=8, **more):
+    rows = seed_rows(TASKS[name], "retention")[:count]
+    return [{**row["example"], "label": row["label"], **more} for row in rows]
+
+
+@pytest.fixture
+def job(tmp_path, tiny_checkpoints):
+    """Writes a job folder and returns it."""
+
+    def make(rows, name="nli", base=None, folder="job", **options):
+        path = tmp_path / folder
+        (path / "parent").mkdir(parents=True)
+        card = {"id": f"{name}-v0", "task": name, "base": str(base or tiny_checkpoints[name]), "temperature": 1.5}
+        write_json(path / "parent" / CARD, card)
+        recipe = Recipe(**{"rank": 8, "learning_rate": 5e-3, "epochs": 1, "data": "corrections", **options})
+        write_json(
+            path / "job.json",
+            {
+                "task": name,
+                "version": f"{name}-v1",
+                "parent": card["id"],
+                "recipe": recipe.to_dict(),
+                "example_ids": [7],
+            },
+        )
+        lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+        (path / "train.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    return make
+
+
+def right(folder, name="nli", count=8):
+    rows = seed_rows(TASKS[name], "retention")[:count]
+    predictions = Predictor.load(folder).predict([row["example"] for row in rows])
+    return sum(p.label == row["label"] for p, row in zip(predictions, rows, strict=True))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_eight_rows_are_learnt_by_heart(job, method):
+    folder = job(rows_of(), method=method, epochs=40, batch_size=4)
+    assert right(train(folder, "cpu")) == 8
+
+
+def test_choices_of_any_number_are_learnt(job):
+    rows = rows_of("commonsense", 6)
+    rows.append({"question": "What is cold?", "choices": ["fire", "ice"], "label": 1})
+    folder = job(rows, "commonsense", epochs=30, batch_size=4)
+    assert right(train(folder, "cpu"), "commonsense", 6) >= 5
+
+
+def test_adapter_version_is_small_and_says_where_it_comes_from(job, tiny_checkpoint):
+    folder = train(job(rows_of(), seed=3), "cpu")
+    assert (folder / ADAPTER).exists()
+    assert not (folder / WEIGHTS).exists()
+    card = json.loads((folder / CARD).read_text())
+    assert (card["id"], card["parent"], card["base"]) == ("nli-v1", "nli-v0", str(tiny_checkpoint))
+    assert (card["seed"], card["example_ids"], card["temperature"]) == (3, [7], 1.5)
+    assert card["training"]["rows"] == 8
+    assert set(card["libraries"]) == {"torch", "transformers", "peft", "accelerate", "safetensors"}
+    assert str(tiny_checkpoint) not in (folder / "adapter_config.json").read_text()
+
+
+def test_child_goes_on_from_its_parents_adapter(job, tmp_path):
+    parent = train(job(rows_of(), epochs=40, batch_size=4), "cpu")
+    second = job(rows_of(), folder="second", learning_rate=1e-8)
+    (second / "parent" / CARD).unlink()
+    for path in parent.iterdir():
+        (second / "parent" / path.name).write_bytes(path.read_bytes())
+    assert right(train(second, "cpu")) == 8
+
+
+def test_same_seed_gives_the_same_version(job):
+    weights = [
+        (train(job(rows_of(), folder=name, seed=seed), "cpu") / ADAPTER).read_bytes()
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert weights[0] == weights[1]
+    assert weights[0] != weights[2]
+
+
+def test_progress_is_written_as_it_goes(job):
+    folder = job(rows_of(), epochs=3, batch_size=4)
+    train(folder, "cpu")
+    progress = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in progress] == list(range(1, 7))
+    assert {row["steps"] for row in progress} == {6}
+    assert set(progress[0]) == {"step", "steps", "epoch", "loss", "rows_per_s", "eta_s"}
+
+
+def test_row_longer_than_the_window_is_cut(job):
+    rows = rows_of(count=2)
+    rows[0]["premise"] = "A dog barks. " * 100
+    assert (train(job(rows, max_tokens=256), "cpu") / ADAPTER).exists()
+
+
+def test_distilled_rows_keep_the_parents_answers(job, tiny_checkpoint):
+    """Wrong labels pull the answers away; the divergence from the parent holds them."""
+    parent_folder = job([], folder="parent-only") / "parent"
+    kept = [row["example"] for row in seed_rows(TASK, "retention")[8:40]]
+    before = Predictor.load(parent_folder).predict(kept)
+    distance = {}
+    for data in ("corrections", "replay", "distilled"):
+        rows = rows_of()
+        if data != "corrections":
+            rows += [{**example, "label": 0, "distil": data == "distilled"} for example in kept]
+        after = Predictor.load(train(job(rows, folder=data, data=data, epochs=8), "cpu")).predict(kept)
+        distance[data] = sum(
+            abs(p - q)
+            for a, b in zip(before, after, strict=True)
+            for p, q in zip(a.probabilities, b.probabilities, strict=True)
+        )
+    assert distance["distilled"] < 0.5 * min(distance["replay"], distance["corrections"])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", r"expected an object; found \[\]"),
+        ('{"premise": "A."}', "Hypothesis is empty"),
+        ('{"premise": "A.", "hypothesis": "B."}', "label"),
+        ('{"premise": "A.", "hypothesis": "B.", "label": 3}', "label 3 is out of range"),
+        ('{"premise": "A.", "hypothesis": "B.", "label": "neutral"}', "not supported"),
+        ('{"premise": "A.", "hypothesis": "B.", "label": 1, "weight": NaN}', "weight"),
+        ('{"premise": "A.", "hypothesis": "B.", "label": 1, "weight": "much"}', "much"),
+    ],
+)
+def test_malformed_row_is_named_by_line(job, line, reason):
+    folder = job([*rows_of(count=2), line])
+    with pytest.raises(TrainingError, match=rf"train\.jsonl line 3: .*{reason}"):
+        read_rows(folder / "train.jsonl", TASK)
+
+
+def test_job_without_rows_is_refused(job):
+    folder = job([])
+    (folder / "train.jsonl").write_text("")
+    with pytest.raises(TrainingError, match="holds no rows"):
+        train(folder, "cpu")
+
+
+def test_loss_that_is_no_number_stops_the_run(job, tmp_path):
+    base = build_tiny(tmp_path / "broken", "nli")
+    tensors = load_file(base / WEIGHTS)
+    tensors["classifier.bias"][:] = float("nan")
+    save_file(tensors, base / WEIGHTS, metadata={"format": "pt"})
+    folder = job(rows_of(), base=base, epochs=10)
+    with pytest.raises(TrainingError, match="The loss became nan at step 1; lower the learning rate"):
+        train(folder, "cpu")
+    assert not (folder / "version").exists()
+
+
+def test_run_that_fails_at_the_end_leaves_no_version(job, monkeypatch):
+    def no_space(folder, *_):
+        (folder / ADAPTER).write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("models.training.write_weights", no_space)
+    folder = job(rows_of())
+    with pytest.raises(OSError, match="no space left"):
+        train(folder, "cpu")
+    assert sorted(path.name for path in folder.iterdir() if "version" in path.name) == []
+
+
+def test_damaged_parent_is_named(job):
+    folder = job(rows_of())
+    (folder / "parent" / CARD).write_text("{")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        train(folder, "cpu")
+
+
+def test_runs_where_only_the_training_libraries_are_installed(job):
+    """As on a GPU node: a fresh interpreter that finds none of the page's and the store's libraries."""
+    folder = job(rows_of())
+    code = f"""
+import importlib.machinery, runpy, sys
+
+class Installed(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in {NOT_NEEDED!r} else super().find_spec(name, path, target)
+
+sys.meta_path = [f for f in sys.meta_path if f is not importlib.machinery.PathFinder] + [Installed]
+runpy.run_module("models.training", run_name="__main__")
+loaded = {{name.partition(".")[0] for name in sys.modules}}
+assert not loaded & set({NOT_NEEDED!r}), loaded
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(folder), "cpu"],
+        cwd=PROJECT,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Trained 8 row-passes" in result.stdout
+    assert (folder / "version" / ADAPTER).exists()
+
+
+def test_loss_of_absent_choices_is_none():
+    logits = torch.tensor([[1.0, 2.0, float("-inf")], [1.0, 2.0, 3.0]])
+    teacher = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
+    for smoothing in (0.0, 0.1):
+        recipe = Recipe(label_smoothing=smoothing)
+        loss = loss_of(logits, torch.tensor([1, 2]), torch.ones(2), teacher, recipe)
+        assert torch.isfinite(loss)
+
+
+def test_parents_own_answer_costs_a_distilled_row_nothing():
+    logits = torch.tensor([[1.0, 2.0, 0.5]])
+    loss = loss_of(logits, torch.tensor([0]), torch.ones(1), logits.softmax(-1), Recipe())
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+
+
+def test_weights_count_rows_more_or_less():
+    logits = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+    labels = torch.tensor([0, 0])
+    light, heavy = (float(loss_of(logits, labels, torch.tensor(w), None, Recipe())) for w in ([1.0, 0.0], [0.0, 1.0]))
+    assert light < heavy
+
+
+def test_batch_without_teachers_has_none(tiny_checkpoint):
+    from transformers import AutoTokenizer
+
+    from models.inputs import encode
+
+    encoded = encode(
+        AutoTokenizer.from_pretrained(tiny_checkpoint), TASK, [seed_rows(TASK, "gallery")[0]["example"]], 96
+    )
+    assert "teacher" not in collate_rows([(encoded[0], 1, 1.0, None)], 0)
+    assert collate_rows([(encoded[0], 1, 1.0, torch.ones(3) / 3)], 0)["teacher"].shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"epochs": 0}, {"rank": 0}, {"learning_rate": 2}, {"method": "magic"}, {"data": "all"}, {"epochs": "6"}],
+)
+def test_recipe_that_cannot_work_is_refused(option):
+    with pytest.raises(ValueError, match=f"Recipe option {next(iter(option))}"):
+        Recipe(**option)
+
+
+def test_recipe_with_an_unknown_option_is_refused():
+    with pytest.raises(ValueError, match=r"found \['speed'\]"):
+        Recipe.from_dict({"speed": 3})
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_recipe_survives_json(name):
+    assert Recipe.from_dict(json.loads(json.dumps(preset(name).to_dict()))) == preset(name)
+
+
+def test_unknown_preset_lists_the_known_ones():
+    with pytest.raises(ValueError, match="quick, balanced, thorough; found 'best'"):
+        preset("best")
