@@ -1,0 +1,103 @@
+"""How good a version is on a folder of public data sets: the figures of a model card."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from data.tasks import Task
+from models.calibration import expected_calibration_error
+from models.evaluation import metrics
+from models.predictor import Prediction, Predictor
+from models.starter.datasets import Row, has_split, read_split, sample
+
+SPLITS = ("validation", "test")
+
+
+def score_sets(
+    predictor: Predictor,
+    data: Path,
+    *,
+    limit: int | None = None,
+    on_row: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> list[dict[str, Any]]:
+    """One row for each validation and test split that `data` holds for the task: see `score_rows`.
+
+    `limit` takes a seeded sample of each split; `on_row` sees each row as soon as it is there.
+    """
+    table = []
+    for name, split in find_splits(data, predictor.task):
+        rows = sample(read_split(data, predictor.task, name, split), limit, 0)
+        predictions = predictor.predict([example for example, _ in rows], batch_size=64)
+        result = {"set": name, "split": split, **score_rows(predictor.task, rows, predictions)}
+        table.append(result)
+        on_row(result)
+    return table
+
+
+def find_splits(data: Path, task: Task) -> Iterator[tuple[str, str]]:
+    for folder in sorted((data / task.name).iterdir()):
+        for split in SPLITS:
+            if has_split(data, task, folder.name, split):
+                yield folder.name, split
+
+
+def score_rows(task: Task, rows: list[Row], predictions: list[Prediction]) -> dict[str, Any]:
+    """Accuracy with its 95 % interval, macro-F1, calibration error; and what the task asks for beside.
+
+    `polar` (sentiment): accuracy where the right label is negative or positive. `binary` (sets without a
+    neutral label): accuracy between negative and positive alone. `chance` (choices): a guesser's accuracy.
+    """
+    labels = [label for _, label in rows]
+    measured = metrics(task, predictions, labels)
+    low, high = wilson_interval(measured["right"], len(rows))
+    result = {
+        "rows": len(rows),
+        "accuracy": measured["accuracy"],
+        "low": low,
+        "high": high,
+        "ece": expected_calibration_error(
+            [max(p.probabilities) for p in predictions],
+            [p.label == y for p, y in zip(predictions, labels, strict=True)],
+        ),
+    }
+    if "macro_f1" in measured:
+        result["macro_f1"] = measured["macro_f1"]
+    if task.name == "sentiment":
+        polar = [(p, y) for p, y in zip(predictions, labels, strict=True) if y != 1]
+        result["polar"] = sum(p.label == y for p, y in polar) / max(len(polar), 1)
+        result["binary"] = sum((p.probabilities[2] > p.probabilities[0]) == (y == 2) for p, y in polar) / max(
+            len(polar), 1
+        )
+    if not task.labels:
+        result["chance"] = sum(1 / len(example["choices"]) for example, _ in rows) / max(len(rows), 1)
+    return result
+
+
+def wilson_interval(right: int, rows: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    if not rows:
+        return 0.0, 1.0
+    share, spread = right / rows, z * z / rows
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / rows + spread / (4 * rows)) / (1 + spread)
+    return middle - half, middle + half
+
+
+def table_text(table: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table, percentages with one decimal."""
+    columns = ["accuracy", "macro_f1", "polar", "binary", "chance", "ece"]
+    used = [c for c in columns if any(c in row for row in table)]
+    lines = [
+        "| set | split | rows | " + " | ".join(used) + " | 95 % interval |",
+        "| --- | --- | ---: |" + " ---: |" * (len(used) + 1),
+    ]
+    for row in table:
+        cells = [f"{100 * row[c]:.1f}" if c in row else "" for c in used]
+        lines.append(
+            f"| {row['set']} | {row['split']} | {row['rows']} | {' | '.join(cells)} "
+            f"| {100 * row['low']:.1f} to {100 * row['high']:.1f} |"
+        )
+    return "\n".join(lines)
