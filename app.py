@@ -1,0 +1,160 @@
+"""The web app: builds the tabs, starts the worker where jobs wait, and serves the page on loopback."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: nothing goes out
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import argparse
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from components.context import Lab
+from components.probe import build_probe
+from components.retrain import build_retrain
+from components.review import build_review
+from components.task_form import task_choice
+from components.theme import CSS_FILE, SHORTCUTS, theme
+from components.versions import build_versions
+from data.jobs import ACTIVE, list_jobs
+from data.queries import Filters
+from data.store import StoreError, daily_backup
+from data.tasks import get_task
+from data.transfer import export_file
+from settings import Settings, read_settings
+
+MASTHEAD = """
+<div class="brand">
+  <svg width="40" height="40" viewBox="0 0 40 40" aria-hidden="true">
+    <rect width="40" height="40" rx="10" fill="#3454d1"/>
+    <path d="M6 20c4-7 9-10 14-10s10 3 14 10c-4 7-9 10-14 10S10 27 6 20z" fill="none"
+      stroke="#fff" stroke-width="2.4"/>
+    <circle cx="20" cy="20" r="5" fill="#fff"/><circle cx="26.5" cy="15" r="5.2" fill="#3454d1"/>
+    <circle cx="26.5" cy="15" r="3" fill="#ffb454"/>
+  </svg>
+  <div><h1>Blindspot</h1><p>Find what a language model cannot see, correct it, and train it out.</p></div>
+</div>
+"""
+
+
+def build_page(lab: Lab) -> gr.Blocks:
+    """The page: a masthead and a tab for each step of the loop."""
+    with gr.Blocks(title="Blindspot", analytics_enabled=False) as page:
+        with gr.Row(elem_id="masthead"):
+            gr.HTML(MASTHEAD)
+            task = task_choice()
+            annotator = gr.Textbox(
+                value=lab.settings.annotator,
+                label="Annotator",
+                max_lines=1,
+                elem_id="annotator",
+                scale=0,
+                min_width=180,
+            )
+        timer = gr.Timer(4.0)  # at the root: inside a tab it would not tick before the tab is opened
+        with gr.Tabs():
+            with gr.Tab("Probe", id="probe"):
+                build_probe(lab, task, annotator)
+            with gr.Tab("Review", id="review") as review:
+                build_review(lab, task, annotator, review)
+            with gr.Tab("Retrain", id="retrain") as retrain:
+                build_retrain(lab, task, annotator, retrain, timer)
+            with gr.Tab("Versions", id="versions") as versions:
+                build_versions(lab, task, annotator, versions)
+        page.load(None, None, None, js=SHORTCUTS)
+    return page
+
+
+def build_app(lab: Lab) -> FastAPI:
+    """The page under FastAPI: no docs routes, no cross-origin access."""
+    page = build_page(lab)
+    page.queue(api_open=False, max_size=64, default_concurrency_limit=4)
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/export/{name}")
+    def export(name: str, request: Request) -> Response:
+        """The verdicts that the filters in the query match, as a download: `/export/nli.csv?category=negation`."""
+        task_name, _, format = name.rpartition(".")
+        wanted = {k: v for k, v in request.query_params.items() if k in Filters.__dataclass_fields__}
+        try:
+            filters = Filters(**{**wanted, "task": get_task(task_name).name, "archived": False})
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / name
+                export_file(lab.db(), get_task(task_name), path, format, filters)
+                content = path.read_bytes()
+        except (ValueError, StoreError) as error:
+            return PlainTextResponse(str(error), status_code=400)
+        headers = {"Content-Disposition": f'attachment; filename="blindspot-{name}"'}
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        theme=theme(),
+        css_paths=[CSS_FILE],
+        footer_links=[],
+        show_error=False,
+        run_history=False,
+        app_kwargs={"openapi_url": None},
+    )
+
+
+def open_lab(settings: Settings) -> Lab:
+    """The workspace with its starters in place and the live models loading in the background."""
+    from models.registry import prepare_workspace
+    from models.worker import ensure_worker
+
+    lab = Lab(settings)
+    daily_backup(lab.db(), settings.backups)
+    prepare_workspace(settings, lab.db())
+    lab.start_serving()
+    if list_jobs(lab.db(), states=ACTIVE, limit=1):
+        ensure_worker(settings)
+    return lab
+
+
+def serve(settings: Settings) -> None:
+    """Serves until it is told to stop."""
+    lab = open_lab(settings)
+    app = build_app(lab)
+    print(f"Blindspot is on http://{settings.host}:{settings.port} (workspace {settings.workspace})", flush=True)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Serve Blindspot.")
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--workspace", type=Path)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--model", action="append", metavar="TASK=PATH", help="a Hugging Face folder or Hub name")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = read_settings(
+            workspace=arguments.workspace,
+            host=arguments.host,
+            port=arguments.port,
+            device=arguments.device,
+            models=arguments.model,
+        )
+        serve(settings)
+    except (ValueError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What the tabs' handlers work with: settings, the live predictors and the calling thread's store."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import typing
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils import Database
+
+from data.store import open_store
+from settings import Settings
+
+if TYPE_CHECKING:
+    from models.serving import Serving
+
+
+class Lab:
+    """One workspace, opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._local = threading.local()
+        self._serving: Future[Serving] = Future()
+
+    @property
+    def serving(self) -> Serving:
+        """The live predictors; waits for `start_serving` to have brought them up."""
+        return self._serving.result()
+
+    def start_serving(self) -> None:
+        """Imports the models' code and loads the live versions in a thread, so that the page is up before."""
+
+        def start() -> None:
+            try:
+                from models.serving import Serving
+
+                serving = Serving(self.settings, self.db)
+                serving.refresh()
+                self._serving.set_result(serving)
+                serving.start()
+            except BaseException as error:
+                self._serving.set_exception(error)
+
+        threading.Thread(target=start, name="start-serving", daemon=True).start()
+
+    def db(self) -> Database:
+        """The calling thread's connection to the store. Raises StoreError."""
+        if not hasattr(self._local, "db"):
+            self._local.db = open_store(self.settings.store)
+        return self._local.db
+
+    def bind(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """`handler` without its first argument, which is this lab.
+
+        Its signature shows Gradio the other arguments, of which it fills some by their types.
+        """
+
+        @functools.wraps(handler)
+        def bound(*values: Any) -> Any:
+            return handler(self, *values)
+
+        hints = typing.get_type_hints(inspect.unwrap(handler))
+        first, *others = inspect.signature(handler).parameters.values()
+        bound.__annotations__ = {name: hint for name, hint in hints.items() if name != first.name}
+        bound.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [p.replace(annotation=hints.get(p.name, p.annotation)) for p in others]
+        )
+        del bound.__wrapped__
+        return bound

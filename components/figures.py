@@ -1,0 +1,84 @@
+"""Rows as plotly figures, in the page's colours and readable on light and dark alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+ACCENT = "#4f69df"
+OPPOSE = "#d0661f"
+MUTED = "#8a93a5"
+
+
+def loss_curve(progress: list[dict[str, Any]], height: int = 260) -> go.Figure:
+    """Training loss by step, with a running mean, as far as the run has come."""
+    steps = [row["step"] for row in progress]
+    losses = [row["loss"] for row in progress]
+    figure = go.Figure()
+    figure.add_scatter(x=steps, y=losses, mode="lines", name="loss of a step", line={"color": MUTED, "width": 1})
+    figure.add_scatter(
+        x=steps,
+        y=running_mean(losses),
+        mode="lines",
+        name="running mean",
+        line={"color": ACCENT, "width": 2.5},
+    )
+    total = progress[-1]["steps"] if progress else 1
+    figure.update_xaxes(title="training step", range=[0, max(total, 1)])
+    figure.update_yaxes(title="loss (nats)", rangemode="tozero")
+    return _finish(figure, "Training loss", height)
+
+
+def confusion(
+    labels: list[str], before: list[list[int]], after: list[list[int]], titles: tuple[str, str]
+) -> go.Figure:
+    """Two confusion matrices side by side: rows the right label, columns the predicted one, counts of examples."""
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.16)
+    peak = max((max(row) for matrix in (before, after) for row in matrix), default=1) or 1
+    for column, matrix in enumerate((before, after), 1):
+        figure.add_heatmap(
+            z=matrix,
+            x=labels,
+            y=labels,
+            text=matrix,
+            texttemplate="%{text}",
+            zmin=0,
+            zmax=peak,
+            colorscale="Cividis",
+            showscale=column == 2,
+            colorbar={"title": "examples"},
+            hovertemplate="right: %{y}<br>predicted: %{x}<br>%{z} examples<extra></extra>",
+            row=1,
+            col=column,
+        )
+        figure.update_xaxes(title="predicted label", row=1, col=column)
+        figure.update_yaxes(title="right label" if column == 1 else "", autorange="reversed", row=1, col=column)
+    return _finish(figure, None, 340)
+
+
+def running_mean(values: list[float], window: int = 9) -> list[float]:
+    """The mean of each value and those up to `window` - 1 before it."""
+    means = []
+    for i in range(len(values)):
+        part = values[max(0, i - window + 1) : i + 1]
+        means.append(sum(part) / len(part))
+    return means
+
+
+def _finish(figure: go.Figure, title: str | None, height: int) -> go.Figure:
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}} if title else None,
+        height=height,
+        margin={"l": 60, "r": 20, "t": 48, "b": 50},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "IBM Plex Sans, system-ui, sans-serif", "size": 13, "color": "#7b8496"},
+        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+        modebar={"remove": ["lasso2d", "select2d", "autoScale2d"]},
+    )
+    figure.update_xaxes(gridcolor="rgba(128,138,158,.22)", zeroline=False)
+    figure.update_yaxes(gridcolor="rgba(128,138,158,.22)", zeroline=False)
+    return figure

@@ -1,0 +1,126 @@
+"""Answers and word scores as small HTML; every text that a person or a file gave is escaped here."""
+
+from __future__ import annotations
+
+from html import escape
+
+from components.theme import ACCENT, LABEL_COLORS, OPPOSE, SUPPORT
+from data.tasks import Example, Task
+
+MAX_SHOWN_CHARS = 600
+
+VERDICTS = {
+    "entailment": "The hypothesis follows from the premise.",
+    "neutral": "It may or may not be so.",
+    "contradiction": "The hypothesis contradicts the premise.",
+}
+
+
+def empty(title: str, advice: str) -> str:
+    """What an empty place says: what it is for and what to do next."""
+    return f'<div class="empty"><b>{escape(title)}</b>{escape(advice)}</div>'
+
+
+def problem(message: str) -> str:
+    return f'<div class="problem" role="alert">{escape(message)}</div>'
+
+
+def answer(
+    task: Task,
+    example: Example,
+    probabilities: list[float],
+    version_id: str,
+    milliseconds: float,
+    dropped: int,
+) -> str:
+    """The verdict in words, what gave it, and a bar for each label."""
+    names = task.label_names(example)
+    top = max(range(len(names)), key=probabilities.__getitem__)
+    words = VERDICTS.get(names[top], "") if task.name == "nli" else ""
+    html = [
+        '<div class="panel" id="answer">',
+        f'<div class="verdict">{escape(shorten(names[top], 160))} <small>{escape(words)}</small></div>',
+        f'<div class="meta">{_sure(probabilities[top])} · <code>{escape(version_id)}</code> · '
+        f"{milliseconds:.0f} ms</div>",
+        bars(names, probabilities, task),
+    ]
+    if dropped > 0:
+        html.append(
+            f'<div class="warn">The text is too long for this model: <b>{dropped:,} tokens</b> at its end were '
+            "left out of the answer.</div>"
+        )
+    return "".join(html) + "</div>"
+
+
+def bars(names: list[str], probabilities: list[float], task: Task) -> str:
+    top = max(range(len(names)), key=probabilities.__getitem__)
+    rows = []
+    for i, (name, p) in enumerate(zip(names, probabilities, strict=True)):
+        color = LABEL_COLORS.get(name, ACCENT) if task.labels else ACCENT
+        rows.append(
+            f'<div class="bar{" top" if i == top else ""}"><span class="name">{escape(shorten(name, 140))}</span>'
+            f'<span class="track" role="img" aria-label="{100 * p:.1f} percent">'
+            f'<span class="fill" style="display:block;width:{100 * p:.2f}%;background:{color}"></span></span>'
+            f'<span class="value">{100 * p:.1f} %</span></div>'
+        )
+    return "".join(rows)
+
+
+def word_scores(segments: list[list[tuple[str, float]]], titles: list[str], label: str) -> str:
+    """Each text with its words shaded: blue where a word speaks for the label, orange where against it."""
+    peak = max((abs(s) for words in segments for _, s in words), default=0.0) or 1.0
+    html = [f'<div class="panel"><div class="hint">Which words speak for <b>{escape(shorten(label, 80))}</b></div>']
+    html.append('<div class="words">')
+    for title, words in zip(titles, segments, strict=True):
+        html.append(f'<span class="seg">{escape(title)}</span>')
+        for text, score in words:
+            alpha = min(abs(score) / peak, 1.0) * 0.55
+            red, green, blue = _rgb(SUPPORT if score > 0 else OPPOSE)
+            html.append(
+                f'<span class="w" style="background:rgba({red},{green},{blue},{alpha:.2f})" '
+                f'title="{score:+.3f}">{escape(text)}</span>'
+            )
+    html.append(
+        f'</div><div class="legend"><i style="background:{SUPPORT}"></i>for<i style="background:{OPPOSE}"></i>against'
+        " · integrated gradients of the label's logit, summed over each word; hold the pointer over a word for its "
+        "score</div></div>"
+    )
+    return "".join(html)
+
+
+def example_text(task: Task, example: Example, limit: int = MAX_SHOWN_CHARS) -> str:
+    """The example in one escaped line: its texts with a mark between them."""
+    parts = []
+    for field in task.fields:
+        value = example[field.name]
+        if isinstance(value, list):
+            parts.append(" / ".join(escape(shorten(v, 120)) for v in value))
+        elif value:
+            parts.append(escape(shorten(value, limit)))
+    return ' <span style="opacity:.55">▸</span> '.join(parts)
+
+
+def one_line(task: Task, example: Example, limit: int = 200) -> str:
+    """The example as plain text in one line, for menus and tables."""
+    parts = []
+    for field in task.fields:
+        value = example[field.name]
+        parts.append(" / ".join(value) if isinstance(value, list) else value)
+    return shorten(" ▸ ".join(part for part in parts if part), limit)
+
+
+def label_text(task: Task, example: Example, index: int) -> str:
+    names = task.label_names(example)
+    return names[index] if 0 <= index < len(names) else "?"
+
+
+def shorten(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _sure(p: float) -> str:
+    return f"{100 * p:.0f} % sure"
+
+
+def _rgb(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

@@ -1,0 +1,280 @@
+"""The Probe tab: try an example, see why, and say whether the answer is right."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from components import highlight
+from components.context import Lab
+from components.errors import known_errors
+from components.task_form import build_forms, fill_form, read_form, show_group
+from components.toast import build_toast, hide_toast, show_toast
+from data.examples import Answer, archive_verdicts, flag_example, get_verdict
+from data.seed import seed_rows
+from data.tasks import TASKS, get_task
+
+ALL = "all categories"
+
+NO_ANSWER = highlight.empty(
+    "No answer yet",
+    "Type an example, or pick one from the gallery, and press Run. The live model answers here.",
+)
+HINT = (
+    '<div class="hint"><kbd>Ctrl</kbd>+<kbd>Enter</kbd> run · <kbd>Alt</kbd>+<kbd>Y</kbd> right · '
+    "<kbd>Alt</kbd>+<kbd>N</kbd> wrong · <kbd>Alt</kbd>+<kbd>S</kbd> save · <kbd>Alt</kbd>+<kbd>Z</kbd> undo · "
+    "<kbd>Alt</kbd>+<kbd>I</kbd> why · <kbd>Alt</kbd>+<kbd>1</kbd>…<kbd>4</kbd> tabs</div>"
+)
+
+
+def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
+    """Lays the tab out and joins its parts to the handlers below."""
+    answer = gr.State(None)  # what was asked and said, while it is not yet judged
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=340):
+            forms = build_forms("probe")
+            with gr.Row():
+                clear = gr.Button("Clear", scale=1)
+                run = gr.Button("Run", variant="primary", scale=2, elem_id="probe-run")
+            gr.HTML(HINT)
+            with gr.Accordion("Gallery of hard cases", open=True):
+                first = next(iter(TASKS))
+                category = gr.Dropdown(
+                    gallery_categories(first), value=gallery_categories(first)[0], label="Blind spot"
+                )
+                gallery = gr.Radio(
+                    gallery_choices(first, gallery_categories(first)[0]),
+                    show_label=False,
+                    label="Hard cases",
+                    elem_id="probe-gallery",
+                )
+                note = gr.HTML()
+        with gr.Column(scale=6, min_width=360):
+            result = gr.HTML(NO_ANSWER, elem_id="probe-result")
+            with gr.Group(visible=False) as judge:
+                with gr.Row(elem_classes="tight"):
+                    right = gr.Button("Right", elem_id="probe-right")
+                    wrong = gr.Button("Wrong", elem_id="probe-wrong")
+                with gr.Column(visible=False) as correction:
+                    expected = gr.Radio([], label="Expected label")
+                    with gr.Row():
+                        spot = gr.Dropdown(
+                            list(next(iter(TASKS.values())).categories),
+                            value="other",
+                            label="Blind-spot category",
+                        )
+                        remark = gr.Textbox(
+                            label="Note", placeholder="optional: why this is wrong", lines=1, max_lines=4
+                        )
+                    save = gr.Button("Save correction", variant="primary", elem_id="probe-save")
+            with gr.Accordion("Why this answer", open=True, visible=False) as why_box:
+                with gr.Row(elem_classes="tight"):
+                    why_label = gr.Dropdown([], label="Explain label", scale=3, elem_id="probe-why-label")
+                    why = gr.Button("Show the words that count", scale=2, elem_id="probe-why")
+                words = gr.HTML()
+    toast = build_toast("probe")
+
+    judged = [judge, correction, expected, spot, remark, why_box, why_label, words]
+    running = {"queue": False, "show_progress": "hidden"}
+    task.change(
+        lab.bind(change_task),
+        [task],
+        [*forms.all_groups, category, gallery, note, result, answer, *judged],
+        **running,
+    )
+    category.input(lab.bind(filter_gallery), [task, category], [gallery], **running)
+    gallery.input(lab.bind(pick_sample), [task, gallery], [*forms.all_inputs, spot, note], **running).then(
+        lab.bind(run_probe), [task, spot, *forms.all_inputs], [result, answer, *judged], **running
+    )
+    run.click(
+        lab.bind(run_probe),
+        [task, spot, *forms.all_inputs],
+        [result, answer, *judged],
+        api_name="predict",
+        **running,
+    )
+    clear.click(lab.bind(clear_form), [task], [*forms.all_inputs, note, result, answer, *judged], **running)
+    right.click(lab.bind(save_right), [answer, spot, annotator], [*toast.outputs, judge], **running)
+    wrong.click(lambda: gr.update(visible=True), None, correction, **running)
+    save.click(lab.bind(save_wrong), [answer, expected, spot, remark, annotator], [*toast.outputs, judge], **running)
+    toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running)
+    why.click(lab.bind(explain), [answer, why_label], [words], queue=False)
+
+
+def gallery_categories(task_name: str) -> list[str]:
+    found = {row["category"] for row in seed_rows(get_task(task_name), "gallery")}
+    return [*(c for c in get_task(task_name).categories if c in found), ALL]
+
+
+def gallery_choices(task_name: str, category: str) -> list[tuple[str, int]]:
+    """The gallery's rows of a category, each with its place in the whole gallery."""
+    task = get_task(task_name)
+    return [
+        (highlight.one_line(task, row["example"]), i)
+        for i, row in enumerate(seed_rows(task, "gallery"))
+        if category in (ALL, row["category"])
+    ]
+
+
+def change_task(lab: Lab, task_name: str) -> list[Any]:
+    """Shows the task's form and gallery, and no answer."""
+    categories = gallery_categories(task_name)
+    return [
+        *show_group(task_name),
+        gr.update(choices=categories, value=categories[0]),
+        filter_gallery(lab, task_name, categories[0]),
+        "",
+        NO_ANSWER,
+        None,
+        *_unjudged(),
+    ]
+
+
+def filter_gallery(lab: Lab, task_name: str, category: str) -> Any:
+    return gr.update(choices=gallery_choices(task_name, category), value=None)
+
+
+def pick_sample(lab: Lab, task_name: str, picked: int) -> list[Any]:
+    """Fills the form with a gallery row and says what it is about."""
+    task = get_task(task_name)
+    row = seed_rows(task, "gallery")[picked]
+    truth = escape(str(highlight.label_text(task, row["example"], row["label"])))
+    about = f"<b>{escape(row['category'])}.</b> {escape(row['note'])} Right answer: <b>{truth}</b>."
+    note = f'<div class="hint">{about}</div>'
+    return [*fill_form(task_name, row["example"]), row["category"], note]
+
+
+@known_errors
+def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any]:
+    """The live model's answer to what the form holds."""
+    task = get_task(task_name)
+    try:
+        example = read_form(task_name, values)
+    except ValueError as error:
+        return [highlight.problem(str(error)), None, *_unjudged()]
+    served = lab.serving.predict(task_name, example)
+    prediction = served.prediction
+    names = task.label_names(example)
+    html = highlight.answer(
+        task,
+        example,
+        prediction.probabilities,
+        served.version_id,
+        served.milliseconds,
+        prediction.tokens_dropped,
+    )
+    if task_name in lab.serving.problems:
+        html += highlight.problem(lab.serving.problems[task_name])
+    answer = {
+        "task": task_name,
+        "example": example,
+        "label": prediction.label,
+        "probabilities": prediction.probabilities,
+        "version_id": served.version_id,
+    }
+    others = [(name, i) for i, name in enumerate(names) if i != prediction.label]
+    likely = max((i for _, i in others), key=prediction.probabilities.__getitem__)
+    return [
+        html,
+        answer,
+        gr.update(visible=True),
+        gr.update(visible=False),
+        gr.update(choices=others, value=likely),
+        category if category in task.categories else "other",
+        "",
+        gr.update(visible=True),
+        gr.update(choices=[(name, i) for i, name in enumerate(names)], value=prediction.label),
+        "",
+    ]
+
+
+def clear_form(lab: Lab, task_name: str) -> list[Any]:
+    return [*fill_form(task_name, None), "", NO_ANSWER, None, *_unjudged()]
+
+
+@known_errors
+def save_right(lab: Lab, answer: dict[str, Any] | None, category: str, annotator: str) -> list[Any]:
+    """Confirms the answer that is shown."""
+    return _save(lab, answer, answer and answer["label"], category, "", annotator)
+
+
+@known_errors
+def save_wrong(
+    lab: Lab, answer: dict[str, Any] | None, expected: int | None, category: str, note: str, annotator: str
+) -> list[Any]:
+    """Stores the expected label for the answer that is shown."""
+    if expected is None:
+        raise ValueError("Choose the expected label first.")
+    return _save(lab, answer, expected, category, note, annotator)
+
+
+def _save(
+    lab: Lab, answer: dict[str, Any] | None, expected: int | None, category: str, note: str, annotator: str
+) -> list[Any]:
+    if answer is None or expected is None:
+        raise ValueError("Run an example first.")
+    task = get_task(answer["task"])
+    said = Answer(answer["label"], answer["probabilities"], answer["version_id"])
+    verdict_id = flag_example(
+        lab.db(),
+        task,
+        answer["example"],
+        int(expected),
+        annotator=annotator,
+        answer=said,
+        category=category,
+        note=note or "",
+    )
+    verdict = get_verdict(lab.db(), verdict_id)
+    what = "Confirmed" if verdict["kind"] == "confirmation" else "Saved as a correction"
+    use = "it will be trained on" if verdict["split"] == "train" else "it is held out, to measure repairs"
+    return [*show_toast(f"{what}; {use}.", verdict_id), gr.update(visible=False)]
+
+
+@known_errors
+def undo(lab: Lab, verdict_id: int | None) -> list[Any]:
+    """Takes the verdict just given back, and offers to judge the answer again."""
+    if verdict_id is not None:
+        archive_verdicts(lab.db(), [verdict_id])
+    return [*hide_toast(), gr.update(visible=True)]
+
+
+@known_errors
+def explain(lab: Lab, answer: dict[str, Any] | None, label: int | None) -> str:
+    """The words that speak for and against a label, shaded."""
+    from models.attribution import integrated_gradients
+
+    if answer is None or label is None:
+        raise ValueError("Run an example first.")
+    task = get_task(answer["task"])
+    predictor = lab.serving.predictor(answer["task"], answer["version_id"])
+    attribution = integrated_gradients(predictor, answer["example"], int(label))
+    segments = [[(word.text, word.score) for word in words] for words in attribution.segments]
+    names = task.label_names(answer["example"])
+    return highlight.word_scores(segments, segment_titles(task.name, len(segments)), names[int(label)])
+
+
+def segment_titles(task_name: str, count: int) -> list[str]:
+    """What the texts that the model reads are called."""
+    task = get_task(task_name)
+    if task.head == "multiple_choice":
+        titles = ["Context and question", "Choice"]
+    else:
+        titles = [field.title for field in task.fields]
+    return titles[-count:]
+
+
+def _unjudged() -> list[Any]:
+    """Updates for the parts that judge an answer, when there is none."""
+    return [
+        gr.update(visible=False),
+        gr.update(visible=False),
+        gr.update(choices=[], value=None),
+        gr.skip(),
+        "",
+        gr.update(visible=False),
+        gr.update(choices=[], value=None),
+        "",
+    ]

@@ -1,0 +1,150 @@
+"""A job's state and report as HTML: what was fixed, what still fails, what newly broke."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from components import highlight
+from data.jobs import ACTIVE
+from data.tasks import Task, get_task
+
+FIRST_CASES, SHOWN_CASES = 6, 60
+PHASES = {
+    "waiting": "waiting for its turn",
+    "loading": "loading the model",
+    "training": "training",
+    "evaluating": "comparing the versions",
+}
+SPLITS = {
+    "taught": ("Taught examples", "what it was trained on: has it learnt the sentences?"),
+    "held_out": (
+        "Held-out flags",
+        "flagged or confirmed, never trained on: has it learnt more than the sentences?",
+    ),
+    "validation": ("General validation", "the project's own set: what a repair must not break"),
+}
+
+
+def status_html(job: dict[str, Any]) -> str:
+    """State, progress bar, step, speed and time left; for a failed run its last words."""
+    state, progress = job["state"], job["progress"] or []
+    head = (
+        f'<div><b>{escape(job["id"])}</b> <span class="pill {state}">{state}</span> '
+        f'<span class="hint">from <code>{escape(job["parent_id"])}</code>, {escape(job["preset"])}, '
+        f"{len(job['example_ids'])} examples, asked for by {escape(job['requested_by'])}</span></div>"
+    )
+    body = ""
+    if state in ACTIVE:
+        phase = "stopping" if state == "cancelling" else PHASES.get(job["phase"], job["phase"])
+        last = progress[-1] if progress else None
+        if last and job["phase"] == "training":
+            share = 100 * last["step"] / max(last["steps"], 1)
+            body = (
+                f'<div class="progress"><div style="width:{share:.1f}%"></div></div>'
+                f'<div class="hint">{phase}: step {last["step"]} of {last["steps"]} · {last["rows_per_s"]:.0f} '
+                f"examples/s · about {duration(last['eta_s'])} left, then the comparison</div>"
+            )
+        else:
+            body = f'<div class="progress busy"><div></div></div><div class="hint">{phase}</div>'
+    elif state == "failed":
+        text = job["error"] or "No reason was recorded."
+        body = f'<div style="height:10px"></div>{highlight.problem(highlight.shorten(text, 3000))}'
+    elif state == "cancelled":
+        body = '<div class="hint">Stopped. Nothing was changed; press Retrain to start again.</div>'
+    return f'<div class="panel" id="run-status">{head}{body}</div>'
+
+
+def report_html(job: dict[str, Any]) -> str:
+    """What the run fixed and broke: the finding in a sentence, and the figures by split."""
+    report = job["report"]
+    splits = report["splits"]
+    html = [f'<div class="panel"><p class="lead">{finding(report)}</p><table class="plain">']
+    html.append(
+        '<tr><th>measured on</th><th class="num">rows</th><th class="num">before</th><th class="num">after</th>'
+        '<th class="num">fixed</th><th class="num">broken</th></tr>'
+    )
+    for name, (title, meaning) in SPLITS.items():
+        split = splits[name]
+        before, after = split["parent"], split["child"]
+        if not before["rows"]:
+            html.append(
+                f'<tr><td><b>{title}</b><br><span class="hint">none yet: about one flag in five is held out '
+                "to measure with</span></td><td class=num>0</td><td></td><td></td><td></td><td></td></tr>"
+            )
+            continue
+        change = "up" if after["right"] > before["right"] else "down" if after["right"] < before["right"] else ""
+        html.append(
+            f'<tr><td><b>{title}</b><br><span class="hint">{meaning}</span></td><td class="num">{before["rows"]}</td>'
+            f'<td class="num">{percent(before)}</td><td class="num {change}">{percent(after)}</td>'
+            f'<td class="num">{len(split["fixed"])}</td><td class="num">{len(split["broken"])}</td></tr>'
+        )
+    training = report["training"]
+    html.append(
+        f'</table><div class="hint" style="margin-top:10px">{training["rows"]} training rows in '
+        f"{training['seconds']:.0f} s ({training['rows_per_s']:.0f} rows/s, {escape(training['precision'])}, "
+        f"{escape(training['device'])}); {report['seconds']:.0f} s in all."
+    )
+    if report["counts"]["conflicts"]:
+        html.append(f" {report['counts']['conflicts']} examples on which annotators disagree were left out.")
+    return "".join(html) + "</div></div>"
+
+
+def all_cases_html(job: dict[str, Any]) -> str:
+    """The examples that the run broke, left failing and fixed, over all splits."""
+    task, splits = get_task(job["task"]), job["report"]["splits"]
+    html = []
+    for kind, title in (("broken", "Newly broken"), ("failing", "Still failing"), ("fixed", "Fixed")):
+        cases = [(name, case) for name in SPLITS for case in splits[name][kind]]
+        html.append(cases_html(task, kind, title, cases))
+    return "".join(html)
+
+
+def cases_html(task: Task, kind: str, title: str, cases: list[tuple[str, dict[str, Any]]]) -> str:
+    if not cases:
+        return f'<div class="hint" style="margin:12px 4px">{title}: none.</div>'
+    items = []
+    for split, case in cases[:SHOWN_CASES]:
+        example = case["example"]
+        said = [highlight.label_text(task, example, case[key]) for key in ("label", "before", "after")]
+        right, before, after = (escape(highlight.shorten(text, 90)) for text in said)
+        origin = f"{escape(case['category'])} · {SPLITS[split][0].lower()}"
+        items.append(
+            f'<div class="case {kind}">{highlight.example_text(task, example, 400)}<div class="said">'
+            f"right: <b>{right}</b> · before: {before} · now: {after} · {origin}</div></div>"
+        )
+    left_out = len(cases) - SHOWN_CASES
+    more = "".join(items[FIRST_CASES:]) + (f'<div class="hint">and {left_out} more</div>' if left_out > 0 else "")
+    if more:
+        more = f"<details><summary>Show {len(cases) - FIRST_CASES} more</summary>{more}</details>"
+    opened = " open" if kind == "broken" else ""
+    return (
+        f'<details class="panel" style="margin-top:12px"{opened}><summary><b>{title}</b> ({len(cases)})</summary>'
+        f"{''.join(items[:FIRST_CASES])}{more}</details>"
+    )
+
+
+def finding(report: dict[str, Any]) -> str:
+    """The result in a sentence or two."""
+    taught, general = report["splits"]["taught"], report["splits"]["validation"]
+    failed = taught["parent"]["rows"] - taught["parent"]["right"]
+    sentences = [f"Fixed <b>{len(taught['fixed'])} of {failed}</b> failures it was taught." if failed else ""]
+    held = report["splits"]["held_out"]
+    held_failed = held["parent"]["rows"] - held["parent"]["right"]
+    if held_failed:
+        sentences.append(f"Of {held_failed} held-out failures it fixed {len(held['fixed'])}.")
+    change = 100 * (general["child"]["accuracy"] - general["parent"]["accuracy"])
+    word = "rose" if change > 0 else "fell" if change < 0 else "stayed"
+    sentences.append(f"General accuracy {word}{f' by {abs(change):.1f} points' if change else ' the same'}.")
+    return " ".join(s for s in sentences if s)
+
+
+def percent(metrics: dict[str, Any]) -> str:
+    return f"{100 * metrics['accuracy']:.1f} %<br>{metrics['right']}"
+
+
+def duration(seconds: float) -> str:
+    seconds = round(seconds)
+    return (
+        f"{seconds} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    )

@@ -1,0 +1,254 @@
+"""The Retrain tab: queue a run, watch it, cancel it, read what it fixed and broke, promote it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from components import figures, highlight, report_view
+from components.context import Lab
+from components.errors import known_errors
+from components.toast import build_toast, hide_toast, show_toast
+from data import jobs
+from data.examples import select_examples
+from data.queries import incoming
+from data.tasks import get_task
+from data.versions import live_version, live_versions, promote_version
+from models.recipe import DATA, METHODS, PRESETS, Recipe, preset
+from models.retraining import estimate_seconds, request_retrain
+
+NO_JOB = highlight.empty(
+    "No run yet",
+    "Flag some wrong answers in the Probe tab, then press Retrain. Progress and report appear here.",
+)
+
+
+def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, timer: gr.Timer) -> None:
+    seen = gr.State("")  # what the page last showed, so that a tick without news sends nothing
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=330):
+            news = gr.HTML()
+            size = gr.Radio([(name.capitalize(), name) for name in PRESETS], value="quick", label="Thoroughness")
+            estimate = gr.HTML()
+            with gr.Accordion("Advanced", open=False):
+                mix = gr.Radio(
+                    [
+                        ("Corrections alone", DATA[0]),
+                        ("With replay", DATA[1]),
+                        ("With replay, distilled", DATA[2]),
+                        ("With siblings and contrasts too", DATA[3]),
+                    ],
+                    value=Recipe().data,
+                    label="Trained on",
+                    info="Corrections alone teach the sentence and forget the rest; the others mix in examples that "
+                    "must stay right.",
+                )
+                method = gr.Radio([(name, name) for name in METHODS], value="lora", label="Method")
+                with gr.Row():
+                    epochs = gr.Number(None, label="Epochs", info="empty: the preset's", minimum=0.1)
+                    rate = gr.Number(None, label="Learning rate", info="empty: the preset's", minimum=1e-7, step=1e-5)
+                    seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+            start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
+        with gr.Column(scale=7, min_width=420):
+            chosen = gr.Dropdown([], label="Run", elem_id="retrain-run", filterable=False)
+            status = gr.HTML(NO_JOB)
+            cancel = gr.Button("Cancel", visible=False, elem_id="retrain-cancel")
+            curve = gr.Plot(show_label=False, visible=False)
+            report = gr.HTML(visible=False, elem_id="retrain-report")
+            promote = gr.Button("Promote", variant="primary", visible=False, elem_id="retrain-promote")
+            matrix = gr.Plot(show_label=False, visible=False)
+            cases = gr.HTML(visible=False, elem_id="retrain-cases")
+    toast = build_toast("retrain")
+
+    options = [task, size, mix, method, epochs, rate, seed]
+    view = [seen, status, cancel, curve, report, promote, matrix, cases]
+    quiet = {"queue": False, "show_progress": "hidden"}
+    gr.on(
+        [tab.select, task.change, size.change, mix.change, method.change, epochs.change],
+        lab.bind(show_plan),
+        options,
+        [news, estimate, start],
+        **quiet,
+    )
+    gr.on([tab.select, task.change], lab.bind(show_runs), [task], [chosen], **quiet).then(
+        lab.bind(show_run), [chosen], view, **quiet
+    )
+    chosen.input(lab.bind(show_run), [chosen], view, **quiet)
+    start.click(lab.bind(start_run), [*options, annotator], [chosen], **quiet).success(
+        lab.bind(show_run), [chosen], view, **quiet
+    )
+    timer.tick(lab.bind(tick), [task, chosen, seen], [timer, chosen, *view], **quiet)
+    cancel.click(lab.bind(cancel_run), [chosen], [cancel], **quiet)
+    promote.click(lab.bind(promote_run), [chosen, annotator], toast.outputs, queue=False).success(
+        lab.bind(show_run), [chosen], view, **quiet
+    ).then(lab.bind(show_plan), options, [news, estimate, start], **quiet)
+    toast.undo.click(lab.bind(undo_promotion), [toast.token, annotator], toast.outputs, **quiet).success(
+        lab.bind(show_run), [chosen], view, **quiet
+    )
+
+
+def read_recipe(
+    size: str, mix: str, method: str, epochs: float | None, rate: float | None, seed: float | None
+) -> Recipe:
+    """The preset with what the person set otherwise. Raises ValueError."""
+    changes: dict[str, Any] = {"data": mix, "method": method, "seed": int(seed or 0)}
+    if epochs:
+        changes["epochs"] = epochs
+    if rate:
+        changes["learning_rate"] = rate
+    return dataclasses.replace(preset(size), **changes)
+
+
+@known_errors
+def show_plan(lab: Lab, task_name: str, size: str, *options: Any) -> list[Any]:
+    """What has come in since the live version, and how long the run will take."""
+    db, task = lab.db(), get_task(task_name)
+    live = live_version(db, task_name)
+    rows = incoming(db, task, live)
+    selection = select_examples(db, task)
+    taught = len(selection.rows)
+    html = [f'<div class="panel"><div class="hint">Live: <code>{escape(live)}</code>. New since then:</div>']
+    if rows:
+        html.append(
+            '<table class="plain"><tr><th>category</th><th class="num">corrections</th>'
+            '<th class="num">confirmed</th><th class="num">held out</th></tr>'
+        )
+        html += [
+            f'<tr><td>{escape(r["category"])}</td><td class="num">{r["corrections"]}</td>'
+            f'<td class="num">{r["confirmations"]}</td><td class="num">{r["held_out"]}</td></tr>'
+            for r in rows
+        ]
+        html.append("</table>")
+    else:
+        html.append("<p>Nothing. Flag wrong answers in the Probe tab.</p>")
+    html.append("</div>")
+    if not taught:
+        return ["".join(html), "", gr.update(interactive=False)]
+    seconds, basis = estimate_seconds(db, task, read_recipe(size, *options), taught)
+    plan = f"{taught} examples to learn from; about <b>{report_view.duration(seconds)}</b> ({escape(basis)})."
+    if selection.conflicts:
+        plan += f" {len(selection.conflicts)} more are left out, since their annotators disagree."
+    return ["".join(html), f'<div class="hint">{plan}</div>', gr.update(interactive=True)]
+
+
+@known_errors
+def start_run(
+    lab: Lab,
+    task_name: str,
+    size: str,
+    mix: str,
+    method: str,
+    epochs: Any,
+    rate: Any,
+    seed: Any,
+    annotator: str,
+) -> Any:
+    """Queues the run and shows it."""
+    recipe = read_recipe(size, mix, method, epochs, rate, seed)
+    job_id = request_retrain(lab.settings, lab.db(), get_task(task_name), size, requested_by=annotator, recipe=recipe)
+    return run_choices(lab, task_name, job_id)
+
+
+def show_runs(lab: Lab, task_name: str) -> Any:
+    return run_choices(lab, task_name, None)
+
+
+def run_choices(lab: Lab, task_name: str, job_id: str | None) -> Any:
+    """The task's runs for the menu, newest first; the newest is chosen where none is named."""
+    rows = jobs.list_jobs(lab.db(), task=task_name)
+    choices = [(f"{r['id']} · {r['preset']} · {r['created_at'][:16].replace('T', ' ')}", r["id"]) for r in rows]
+    return gr.update(choices=choices, value=job_id or (rows[0]["id"] if rows else None))
+
+
+def tick(lab: Lab, task_name: str, job_id: str | None, seen: str) -> list[Any]:
+    """News of the run shown, and of one that another page started; nothing where nothing changed."""
+    rows = jobs.list_jobs(lab.db(), task=task_name, limit=1)
+    active = bool(jobs.list_jobs(lab.db(), states=jobs.ACTIVE, limit=1))
+    timer = gr.Timer(1.0 if active else 4.0)
+    newest = rows[0]["id"] if rows else None
+    if newest and job_id is None:
+        return [timer, run_choices(lab, task_name, newest), *show_run(lab, newest)]
+    if job_id and state_key(lab, job_id) != seen:
+        return [timer, gr.skip(), *show_run(lab, job_id)]
+    return [timer, *[gr.skip()] * 9]
+
+
+def state_key(lab: Lab, job_id: str) -> str:
+    """Differs whenever the page must show something else of the job."""
+    job = jobs.get_job(lab.db(), job_id)
+    live = live_versions(lab.db()).get(job["task"])
+    return json.dumps([job_id, job["state"], job["phase"], (job["progress"] or [None])[-1], live])
+
+
+@known_errors
+def show_run(lab: Lab, job_id: str | None) -> list[Any]:
+    """Updates for the run's view: what was seen, status, cancel, curve, report, promote, matrices, cases."""
+    hidden = gr.update(visible=False)
+    if not job_id:
+        return ["", NO_JOB, *[hidden] * 6]
+    job = jobs.get_job(lab.db(), job_id)
+    progress = job["progress"] or []
+    running = job["state"] in jobs.ACTIVE
+    curve = gr.update(value=figures.loss_curve(progress), visible=True) if len(progress) > 1 else hidden
+    report, promote, matrix, cases = [hidden] * 4
+    if job["report"]:
+        report = gr.update(value=report_view.report_html(job), visible=True)
+        matrix = confusion_update(job)
+        cases = gr.update(value=report_view.all_cases_html(job), visible=True)
+        live = live_versions(lab.db()).get(job["task"])
+        is_live = live == job["version_id"]
+        promote = gr.update(
+            value=f"{job['version_id']} is live" if is_live else f"Promote {job['version_id']}",
+            interactive=not is_live,
+            visible=True,
+        )
+    return [
+        state_key(lab, job_id),
+        report_view.status_html(job),
+        gr.update(visible=running, interactive=job["state"] != "cancelling"),
+        curve,
+        report,
+        promote,
+        matrix,
+        cases,
+    ]
+
+
+@known_errors
+def cancel_run(lab: Lab, job_id: str) -> Any:
+    jobs.cancel(lab.db(), job_id)
+    return gr.update(interactive=False)
+
+
+@known_errors
+def promote_run(lab: Lab, job_id: str, annotator: str) -> list[Any]:
+    """Makes the run's version the one that answers, from now on and for everyone."""
+    version_id = jobs.get_job(lab.db(), job_id)["version_id"]
+    before = promote_version(lab.db(), version_id, by=annotator)
+    lab.serving.refresh()
+    return show_toast(f"{escape(version_id)} answers now.", {"back_to": before})
+
+
+@known_errors
+def undo_promotion(lab: Lab, token: dict[str, str] | None, annotator: str) -> list[Any]:
+    if token:
+        promote_version(lab.db(), token["back_to"], by=annotator, reason="undo")
+        lab.serving.refresh()
+    return hide_toast()
+
+
+def confusion_update(job: dict[str, Any]) -> Any:
+    split = job["report"]["splits"]["validation"]
+    if "confusion" not in split["parent"]:
+        return gr.update(visible=False)
+    figure = figures.confusion(
+        list(get_task(job["task"]).labels),
+        split["parent"]["confusion"],
+        split["child"]["confusion"],
+        (f"{job['parent_id']}, general validation", f"{job['version_id']}, general validation"),
+    )
+    return gr.update(value=figure, visible=True)

@@ -1,0 +1,202 @@
+"""The Versions tab: lineage, which one answers, promote, roll back, and two versions side by side."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from components import highlight
+from components.context import Lab
+from components.errors import known_errors
+from components.task_form import build_forms, read_form, show_group
+from components.toast import build_toast, hide_toast, show_toast
+from data.tasks import get_task
+from data.versions import (
+    get_version,
+    list_versions,
+    live_versions,
+    promote_version,
+    promotion_history,
+    roll_back,
+)
+
+NO_CARD = highlight.empty("No version chosen", "Choose a version to read its card.")
+
+
+def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -> None:
+    table = gr.HTML(elem_id="versions-table")
+    with gr.Row(equal_height=True):
+        chosen = gr.Dropdown([], label="Version", scale=3, filterable=False, elem_id="versions-choice")
+        reason = gr.Textbox(label="Reason", placeholder="optional, kept with the promotion", scale=3, max_lines=1)
+        with gr.Column(scale=2, min_width=180):
+            promote = gr.Button("Promote", variant="primary", elem_id="versions-promote")
+            back = gr.Button("Roll back", elem_id="versions-rollback")
+    with gr.Accordion("Card of the version", open=False):
+        card = gr.Markdown(NO_CARD)
+    with gr.Accordion("Promotions so far", open=False):
+        history = gr.HTML()
+    gr.HTML('<h3 style="margin:18px 0 2px">Side by side</h3><div class="hint">One input, two versions.</div>')
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=330):
+            with gr.Row():
+                left = gr.Dropdown([], label="First version", filterable=False)
+                right = gr.Dropdown([], label="Second version", filterable=False)
+            forms = build_forms("versions")
+            compare = gr.Button("Compare", variant="primary", elem_id="versions-compare")
+        with gr.Column(scale=6, min_width=360):
+            answers = gr.HTML(
+                highlight.empty("Nothing compared yet", "Type an example and press Compare: both versions answer it.")
+            )
+    toast = build_toast("versions")
+
+    quiet = {"queue": False, "show_progress": "hidden"}
+    shown = [table, chosen, left, right, card, history]
+    again = {"fn": lab.bind(show_versions), "inputs": [task], "outputs": shown, **quiet}
+    gr.on([tab.select, task.change], **again)
+    task.change(lab.bind(lambda _lab, name: show_group(name)), [task], forms.all_groups, **quiet)
+    chosen.change(lab.bind(show_card), [chosen], [card], **quiet)
+    promote.click(lab.bind(promote_chosen), [chosen, reason, annotator], toast.outputs, queue=False).success(**again)
+    back.click(lab.bind(roll_task_back), [task, annotator], toast.outputs, queue=False).success(**again)
+    toast.undo.click(lab.bind(undo), [toast.token, annotator], toast.outputs, queue=False).success(**again)
+    compare.click(lab.bind(compare_versions), [task, left, right, *forms.all_inputs], [answers], queue=False)
+
+
+@known_errors
+def show_versions(lab: Lab, task_name: str) -> list[Any]:
+    """The table of the task's versions, the menus, the live one's card and the promotions."""
+    rows = list_versions(lab.db(), task_name)
+    if not rows:
+        nothing = highlight.empty(
+            "No version of this task",
+            "Start with --model TASK=PATH to bring a model of your own, or retrain one.",
+        )
+        menu = gr.update(choices=[], value=None)
+        return [nothing, menu, menu, menu, NO_CARD, ""]
+    ids = [row["id"] for row in rows]
+    live = next((row["id"] for row in rows if row["live"]), ids[0])
+    other = next((i for i in ids if i != live), live)
+    return [
+        versions_html(rows),
+        gr.update(choices=ids, value=live),
+        gr.update(choices=ids, value=other),
+        gr.update(choices=ids, value=live),
+        show_card(lab, live),
+        history_html(promotion_history(lab.db(), task_name)),
+    ]
+
+
+def versions_html(rows: list[dict[str, Any]]) -> str:
+    """A table, each version under its parent."""
+    by_parent: dict[str | None, list[dict[str, Any]]] = {}
+    known = {row["id"] for row in rows}
+    for row in reversed(rows):
+        by_parent.setdefault(row["parent_id"] if row["parent_id"] in known else None, []).append(row)
+    lines = []
+
+    def add(row: dict[str, Any], depth: int) -> None:
+        live = ' <span class="pill live">live</span>' if row["live"] else ""
+        indent = f'<span style="padding-left:{depth * 18}px;opacity:.6">{"└ " if depth else ""}</span>'
+        cells = []
+        for split in ("validation", "held_out", "taught"):
+            metrics = row["metrics"].get(split)
+            has = metrics and metrics["rows"]
+            cells.append(
+                f"{100 * metrics['accuracy']:.1f} % <span class=hint>of {metrics['rows']}</span>" if has else "·"
+            )
+        lines.append(
+            f"<tr><td>{indent}<b>{escape(row['id'])}</b>{live}</td><td>{escape(row['note'] or 'repair')}</td>"
+            f"<td>{row['created_at'][:16].replace('T', ' ')}</td>"
+            + "".join(f'<td class="num">{cell}</td>' for cell in cells)
+            + "</tr>"
+        )
+        for child in by_parent.get(row["id"], []):
+            add(child, depth + 1)
+
+    for root in by_parent.get(None, []):
+        add(root, 0)
+    return (
+        '<div class="panel"><table class="plain"><tr><th>version</th><th>made by</th><th>when (UTC)</th>'
+        '<th class="num">general validation</th><th class="num">held-out flags</th><th class="num">taught</th></tr>'
+        f"{''.join(lines)}</table></div>"
+    )
+
+
+def history_html(rows: list[dict[str, Any]]) -> str:
+    lines = "".join(
+        f"<tr><td>{r['created_at'][:19].replace('T', ' ')}</td><td><b>{escape(r['version_id'])}</b></td>"
+        f"<td>{escape(r['promoted_by'])}</td><td>{escape(r['reason'])}</td></tr>"
+        for r in rows
+    )
+    return (
+        f'<table class="plain"><tr><th>when (UTC)</th><th>version</th><th>by</th><th>reason</th></tr>{lines}</table>'
+    )
+
+
+def show_card(lab: Lab, version_id: str | None) -> str:
+    """The version's model card, as its folder carries it."""
+    if not version_id:
+        return NO_CARD
+    folder = lab.settings.workspace / get_version(lab.db(), version_id)["folder"]
+    try:
+        return (folder / "README.md").read_text(encoding="utf-8")
+    except OSError:
+        return f"`{version_id}` carries no card."
+
+
+@known_errors
+def promote_chosen(lab: Lab, version_id: str | None, reason: str, annotator: str) -> list[Any]:
+    """Makes the chosen version the one that answers."""
+    if not version_id:
+        raise ValueError("Choose a version first.")
+    before = promote_version(lab.db(), version_id, by=annotator, reason=reason or "")
+    return _after_promotion(lab, version_id, before)
+
+
+@known_errors
+def roll_task_back(lab: Lab, task_name: str, annotator: str) -> list[Any]:
+    """Makes the version before the live one the one that answers."""
+    before, after = roll_back(lab.db(), task_name, by=annotator)
+    return _after_promotion(lab, after, before)
+
+
+@known_errors
+def undo(lab: Lab, token: str | None, annotator: str) -> list[Any]:
+    if token:
+        promote_version(lab.db(), token, by=annotator, reason="undo")
+        lab.serving.refresh()
+    return hide_toast()
+
+
+@known_errors
+def compare_versions(lab: Lab, task_name: str, left: str, right: str, *values: Any) -> str:
+    """Both versions' answers to what the form holds."""
+    task = get_task(task_name)
+    example = read_form(task_name, values)
+    html = []
+    for version_id in (left, right):
+        served = lab.serving.predict(task_name, example, version_id)
+        prediction = served.prediction
+        html.append(
+            highlight.answer(
+                task,
+                example,
+                prediction.probabilities,
+                version_id,
+                served.milliseconds,
+                prediction.tokens_dropped,
+            )
+        )
+    return '<div style="height:14px"></div>'.join(html)
+
+
+def _after_promotion(lab: Lab, version_id: str, before: str) -> list[Any]:
+    lab.serving.refresh()
+    task = get_version(lab.db(), version_id)["task"]
+    if task in lab.serving.problems and live_versions(lab.db()).get(task) == version_id:
+        promote_version(lab.db(), before, by="blindspot", reason=f"{version_id} cannot be loaded")
+        message = lab.serving.problems.pop(task)
+        lab.serving.refresh()
+        raise ValueError(message)
+    return show_toast(f"{escape(version_id)} answers now.", before)

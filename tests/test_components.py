@@ -1,0 +1,232 @@
+"""The tabs' handlers, called as the page calls them but without a browser."""
+
+import gradio as gr
+import pytest
+
+from components import figures, highlight, probe, report_view, retrain, review, versions
+from components.context import Lab
+from components.task_form import fill_form, input_count, read_form
+from data import jobs
+from data.queries import Filters, find_verdicts
+from data.tasks import TASKS
+from data.versions import live_version, promotion_history
+from models.worker import run_worker
+from tests.conftest import nli, premises
+
+HOSTILE = '<img src=x onerror="alert(1)"> & \u202e"quotes\''
+ANY = [review.ANY] * 5
+
+
+@pytest.fixture
+def lab(tiny_settings):
+    lab = Lab(tiny_settings)
+    lab.start_serving()
+    yield lab
+    lab.serving.stop()
+
+
+def values_of(task, example):
+    """What the page sends for an example: every task's inputs, the others empty."""
+    filled = fill_form(task, example)
+    return ["" if isinstance(v, dict) else v for v in filled]
+
+
+def run(lab, example, task="nli"):
+    return probe.run_probe(lab, task, "negation", *values_of(task, example))
+
+
+def test_a_form_gives_back_the_example_it_was_filled_with():
+    examples = {
+        "nli": nli(),
+        "sentiment": {"text": "Fine."},
+        "commonsense": {"context": "", "question": "Which is wet?", "choices": ["water", "sand", "dust"]},
+    }
+    for name, example in examples.items():
+        values = values_of(name, example)
+        assert len(values) == sum(input_count(task) for task in TASKS.values())
+        assert read_form(name, values) == example
+
+
+def test_a_form_says_which_field_is_empty():
+    with pytest.raises(ValueError, match="Hypothesis is empty"):
+        read_form("nli", values_of("nli", nli(hypothesis="")))
+
+
+def test_run_shows_the_answer_and_keeps_it_for_the_verdict(lab):
+    html, answer, *_ = run(lab, nli())
+    assert answer["version_id"] == live_version(lab.db(), "nli")
+    assert sum(answer["probabilities"]) == pytest.approx(1)
+    assert TASKS["nli"].labels[answer["label"]] in html
+    assert answer["version_id"] in html
+
+
+def test_run_names_what_is_missing_and_gives_no_answer_to_judge(lab):
+    html, answer, *_ = run(lab, nli(premise=" "))
+    assert "Premise is empty" in html
+    assert answer is None
+
+
+def test_run_warns_of_the_tokens_that_were_left_out(lab):
+    html, *_ = run(lab, nli(premise="boat " * 400))
+    assert "tokens" in html
+
+
+def test_what_people_type_is_shown_inert(lab):
+    task, example = TASKS["commonsense"], {"context": HOSTILE, "question": "", "choices": [HOSTILE, "b"]}
+    html, *_ = run(lab, example, "commonsense")
+    shown = [
+        html,
+        highlight.example_text(task, example),
+        highlight.word_scores([[(HOSTILE, 1.0)]], [HOSTILE], HOSTILE),
+        highlight.problem(HOSTILE),
+        highlight.empty(HOSTILE, HOSTILE),
+    ]
+    assert not any("<img" in text for text in shown)
+
+
+def test_right_and_wrong_are_stored_and_undone(lab):
+    _, answer, *_ = run(lab, nli())
+    _, message, first, _ = probe.save_right(lab, answer, "negation", "ann")
+    assert "Confirmed" in message
+    other = (answer["label"] + 1) % 3
+    probe.save_wrong(lab, answer, other, "negation", "why", "bob")
+    rows = find_verdicts(lab.db(), Filters(task="nli"))
+    assert [(r["kind"], r["annotator"], r["note"]) for r in rows] == [
+        ("correction", "bob", "why"),
+        ("confirmation", "ann", ""),
+    ]
+    probe.undo(lab, first)
+    assert [r["annotator"] for r in find_verdicts(lab.db(), Filters(task="nli"))] == ["bob"]
+
+
+def test_nothing_can_be_saved_before_an_answer(lab):
+    with pytest.raises(gr.Error, match="Run an example first"):
+        probe.save_right(lab, None, "negation", "ann")
+
+
+def test_words_are_shaded_for_the_label_asked_about(lab):
+    _, answer, *_ = run(lab, nli())
+    html = probe.explain(lab, answer, 2)
+    assert "contradiction" in html
+    assert "Premise" in html
+    assert "actor" in html
+
+
+def test_the_gallery_fills_the_form_of_every_task():
+    for name in TASKS:
+        for category in probe.gallery_categories(name):
+            for _, index in probe.gallery_choices(name, category)[:2]:
+                *values, spot, _ = probe.pick_sample(None, name, index)
+                read_form(name, values_of(name, None) and ["" if isinstance(v, dict) else v for v in values])
+                assert category in (probe.ALL, spot)
+
+
+def test_review_pages_edits_deletes_and_undoes(lab):
+    for premise in premises("train", review.PAGE_ROWS + 2):
+        _, answer, *_ = run(lab, nli(premise))
+        probe.save_right(lab, answer, "negation", "ann")
+    table, ids, count, page, _ = review.page_after(lab, 0, "nli", *ANY, "")
+    assert (len(ids), page) == (2, 1)
+    assert f"of {review.PAGE_ROWS + 2}" in count
+    assert len(table["value"][0]) == len(review.HEADERS)
+
+    label = (answer["label"] + 1) % 3
+    _, _, token, _ = review.save_changes(lab, ids[0], label, "numbers", "changed")
+    assert find_verdicts(lab.db(), Filters(category="numbers"))[0]["note"] == "changed"
+    review.undo(lab, token)
+    assert not find_verdicts(lab.db(), Filters(category="numbers"))
+    _, _, token, _ = review.delete_chosen(lab, ids[0])
+    assert ids[0] not in review.show_page(lab, 1, "nli", *ANY, "")[1]
+    review.undo(lab, token)
+    assert ids[0] in review.show_page(lab, 1, "nli", *ANY, "")[1]
+
+
+def test_an_import_shows_what_it_refuses_and_is_undone_whole(lab, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("premise,hypothesis,label\nA dog.,An animal.,entailment\nA dog.,A cat.,maybe\n", encoding="utf-8")
+    preview, button = review.preview_import(lab, "nli", str(path))
+    assert "line 3" in preview
+    assert button["value"] == "Import 1 rows"
+    _, message, token, *_ = review.import_upload(lab, "nli", str(path), "ann")
+    assert "Imported 1 rows" in message
+    assert len(find_verdicts(lab.db(), Filters(task="nli"))) == 1
+    review.undo(lab, token)
+    assert not find_verdicts(lab.db(), Filters(task="nli"))
+
+
+def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
+    monkeypatch.setattr("models.retraining.ensure_worker", lambda settings: None)  # this test works itself
+    assert retrain.show_plan(lab, "nli", "quick", "distilled", "lora", None, None, 0)[2]["interactive"] is False
+    for premise in premises("train", 3):
+        _, answer, *_ = run(lab, nli(premise))
+        probe.save_wrong(lab, answer, (answer["label"] + 1) % 3, "negation", "", "ann")
+    news, estimate, start = retrain.show_plan(lab, "nli", "quick", "distilled", "lora", None, None, 0)
+    assert "negation" in news
+    assert "3 examples" in estimate
+    assert start["interactive"]
+
+    job_id = retrain.start_run(lab, "nli", "quick", "corrections", "lora", 1, None, 0, "ann")["value"]
+    timer, *_ = retrain.tick(lab, "nli", job_id, "")
+    assert timer.value == 1.0
+    run_worker(lab.settings)
+    seen, status, _, _, report, promote, matrix, _ = retrain.show_run(lab, job_id)
+    assert jobs.get_job(lab.db(), job_id)["state"] in status
+    assert "General accuracy" in report["value"]
+    assert matrix["visible"]
+    assert retrain.tick(lab, "nli", job_id, seen)[2:] == [gr.skip()] * 8
+
+    before = live_version(lab.db(), "nli")
+    _, _, token = retrain.promote_run(lab, job_id, "ann")
+    assert lab.serving.predictor("nli").version_id == "nli-v1" == live_version(lab.db(), "nli")
+    assert promote["interactive"]
+    retrain.undo_promotion(lab, token, "ann")
+    assert lab.serving.predictor("nli").version_id == before
+
+    table, *_ = versions.show_versions(lab, "nli")
+    assert "nli-v1" in table
+    assert "nli-v1" in versions.show_card(lab, "nli-v1")
+    html = versions.compare_versions(lab, "nli", before, "nli-v1", *values_of("nli", nli()))
+    assert before in html
+    assert "nli-v1" in html
+
+
+def test_a_version_that_cannot_be_loaded_is_not_promoted(lab):
+    live = live_version(lab.db(), "nli")
+    db = lab.db()
+    row = dict(next(db.query("SELECT * FROM versions WHERE id = ?", [live])))
+    db["versions"].insert({**row, "id": "nli-broken", "folder": "versions/nli/none"})
+    with pytest.raises(gr.Error, match="cannot be loaded"):
+        versions.promote_chosen(lab, "nli-broken", "", "ann")
+    assert live_version(db, "nli") == live == lab.serving.predictor("nli").version_id
+    assert promotion_history(db, "nli")[0]["reason"] == "nli-broken cannot be loaded"
+
+
+def test_every_state_of_a_job_is_told():
+    job = {
+        "id": "nli-1",
+        "parent_id": "p",
+        "preset": "quick",
+        "example_ids": [1],
+        "requested_by": HOSTILE,
+        "phase": "training",
+        "progress": [{"step": 5, "steps": 10, "loss": 1.0, "rows_per_s": 20.0, "eta_s": 3}],
+        "error": "Out of luck",
+    }
+    texts = {state: report_view.status_html({**job, "state": state}) for state in ("running", "failed", "cancelled")}
+    assert "step 5 of 10" in texts["running"]
+    assert "Out of luck" in texts["failed"]
+    assert "press Retrain" in texts["cancelled"]
+    assert "<img" not in texts["running"]
+
+
+def test_figures_carry_titles_axes_and_units():
+    curve = figures.loss_curve([{"step": 1, "steps": 2, "loss": 1.0}, {"step": 2, "steps": 2, "loss": 0.5}])
+    assert curve.layout.xaxis.title.text == "training step"
+    assert "loss" in curve.layout.yaxis.title.text
+    matrix = figures.confusion(["a", "b"], [[1, 0], [0, 1]], [[1, 0], [1, 0]], ("before", "after"))
+    assert matrix.layout.xaxis.title.text == "predicted label"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(12.4, "12 s"), (89, "89 s"), (600, "10 min"), (7200, "2.0 h")])
+def test_durations_are_told_in_a_unit_that_fits(seconds, text):
+    assert report_view.duration(seconds) == text
