@@ -1,0 +1,416 @@
+"""Blindspot from a shell: the same functions that the page calls. `python cli.py --help` lists them.
+
+Data goes to stdout, messages to stderr; a known error is one line and exit status 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlite_utils import Database
+
+from data import jobs, versions
+from data.queries import store_counts
+from data.store import StoreError, open_store
+from data.tasks import Task, get_task
+from data.transfer import Parsed, atomic_path, export_file, import_rows, parse_file
+from models.answers import answer_rows
+from models.encoder import EncoderError
+from models.folders import CheckpointError
+from settings import Settings, read_settings
+
+app = typer.Typer(
+    help="Find, flag and repair the blind spots of language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+POLL_S = 0.3
+QUIET_S = 15.0
+"""After so long without a sign of life a waiting `retrain` starts another worker."""
+
+TaskName = Annotated[str, typer.Option("--task", help="nli, sentiment or commonsense")]
+Workspace = Annotated[Path | None, typer.Option(help="Where everything is kept [default: workspace]")]
+Input = Annotated[Path, typer.Option("--input", help="Rows, as .jsonl or .csv")]
+VersionId = Annotated[str | None, typer.Option("--version", help="[default: the live one]")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse the whole file for one malformed row")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
+
+
+@app.command()
+def predict(
+    task: TaskName,
+    input: Input,
+    output: Annotated[Path, typer.Option("--output", help="Where the answered rows go")],
+    version: VersionId = None,
+    strict: Strict = False,
+    workspace: Workspace = None,
+) -> None:
+    """Answer each row of a file."""
+    with lab(workspace) as (settings, db):
+        chosen = get_task(task)
+        parsed = _parse(input, chosen, strict, needs_label=False)
+        predictor = _predictor(settings, db, chosen, version)
+        predictions = predictor.predict([row.example for row in parsed.rows])
+        with (
+            atomic_path(output) as partial,
+            # a lone surrogate, which UTF-8 cannot hold, is written as JSON's own escape of it
+            partial.open("w", encoding="utf-8", errors="backslashreplace") as file,
+        ):
+            for row, prediction in zip(parsed.rows, predictions, strict=True):
+                answer = {
+                    "predicted_label": chosen.format_label(prediction.label),
+                    "probabilities": _named(chosen, prediction.probabilities),
+                    "version": predictor.version_id,
+                }
+                file.write(json.dumps({**row.record, **answer}, ensure_ascii=False) + "\n")
+        say(f"{len(parsed.rows)} rows answered by {predictor.version_id}: {output}")
+
+
+@app.command()
+def evaluate(
+    task: TaskName,
+    input: Input,
+    version: VersionId = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """Compare a version's answers with the labels of a file."""
+    from models.evaluation import metrics
+
+    with lab(workspace) as (settings, db):
+        chosen = get_task(task)
+        parsed = _parse(input, chosen, strict)
+        predictor = _predictor(settings, db, chosen, version)
+        predictions = predictor.predict([row.example for row in parsed.rows])
+        labels = [row.label for row in parsed.rows]
+        by_phenomenon: dict[str, list[bool]] = {}
+        for row, prediction in zip(parsed.rows, predictions, strict=True):
+            by_phenomenon.setdefault(row.category, []).append(prediction.label == row.label)
+        result = {
+            "version": predictor.version_id,
+            **metrics(chosen, predictions, labels),
+            "phenomena": {
+                name: {"rows": len(hits), "right": sum(hits), "accuracy": sum(hits) / len(hits)}
+                for name, hits in sorted(by_phenomenon.items())
+            },
+        }
+        show(result, as_json, _evaluation_text(chosen, result))
+
+
+@app.command("import")
+def import_file(
+    task: TaskName,
+    file: Annotated[Path, typer.Argument(help="Rows with the right label, as .jsonl or .csv")],
+    annotator: Annotated[str | None, typer.Option(help="Who signs rows that name nobody")] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """Store corrections and confirmations.
+
+    A row that has no "kind" is a confirmation where the live version's answer is its label.
+    """
+    with lab(workspace) as (settings, db):
+        chosen = get_task(task)
+        parsed = _parse(file, chosen, strict)
+        answers = None
+        if any(row.kind is None for row in parsed.rows):
+            answers = answer_rows(_predictor(settings, db, chosen, None), parsed.rows)
+        before = _kinds(db, chosen)
+        import_rows(db, chosen, parsed, annotator=annotator or settings.annotator, answers=answers)
+        after = _kinds(db, chosen)
+        result = {
+            "corrections": after["correction"] - before["correction"],
+            "confirmations": after["confirmation"] - before["confirmation"],
+            "refused": len(parsed.refused),
+        }
+        show(result, as_json, ", ".join(f"{count} {name}" for name, count in result.items()))
+
+
+@app.command()
+def export(
+    task: TaskName,
+    output: Annotated[Path, typer.Argument(metavar="OUT")],
+    format: Annotated[str, typer.Option("--format", help="jsonl, csv or parquet")] = "jsonl",
+    workspace: Workspace = None,
+) -> None:
+    """Write a task's verdicts to a file that `import` reads back."""
+    with lab(workspace, with_models=False) as (_, db):
+        rows = export_file(db, get_task(task), output, format)
+        say(f"{rows} rows written: {output}")
+
+
+@app.command()
+def retrain(
+    task: TaskName,
+    preset: Annotated[str, typer.Option(help="quick, balanced or thorough")] = "quick",
+    data: Annotated[str | None, typer.Option(help="corrections, replay, distilled or phenomenon")] = None,
+    seed: Annotated[int | None, typer.Option(help="For the order of rows and fresh weights")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the job ends; print its report")] = False,
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """Train a new version on what was flagged and confirmed, from the live one."""
+    from models import recipe as recipes
+    from models.retraining import request_retrain
+
+    with lab(workspace) as (settings, db):
+        changes = {name: value for name, value in (("data", data), ("seed", seed)) if value is not None}
+        recipe = dataclasses.replace(recipes.preset(preset), **changes)
+        job_id = request_retrain(settings, db, get_task(task), preset, requested_by=settings.annotator, recipe=recipe)
+        if not wait:
+            show(
+                {"job": job_id, "state": "queued"},
+                as_json,
+                f"{job_id} is queued; `python cli.py jobs` shows it.",
+            )
+            return
+        job = _wait_for(settings, db, job_id)
+        outcome = {
+            "job": job_id,
+            "state": job["state"],
+            "version": job["version_id"],
+            "report": job["report"],
+        }
+        if job["state"] != "done":
+            outcome["error"] = job["error"]
+        show(outcome, as_json, _report_text(get_task(task), job))
+        if job["state"] != "done":
+            raise typer.Exit(1)
+
+
+@app.command("jobs")
+def list_jobs(as_json: AsJson = False, workspace: Workspace = None) -> None:
+    """List the training jobs, newest first."""
+    with lab(workspace, with_models=False) as (_, db):
+        rows = jobs.list_jobs(db)
+        lines = [
+            f"{row['id']:<18} {row['state']:<11} {row['preset']:<10} {row['created_at'][:19]}  " + _progress(row)
+            for row in rows
+        ]
+        show(rows, as_json, "\n".join(lines) or "No jobs yet.")
+
+
+@app.command()
+def cancel(job: str, as_json: AsJson = False, workspace: Workspace = None) -> None:
+    """Stop a job, or take it out of the queue."""
+    with lab(workspace, with_models=False) as (_, db):
+        state = jobs.cancel(db, job)
+        show({"job": job, "state": state}, as_json, f"{job} is {state}.")
+
+
+@app.command("versions")
+def list_versions(
+    task: Annotated[str | None, typer.Option("--task", help="Only this task's")] = None,
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """List the versions, newest first; * marks the live ones."""
+    with lab(workspace) as (_, db):
+        rows = versions.list_versions(db, get_task(task).name if task else None)
+        for row in rows:
+            row["recipe"], row["example_ids"] = (
+                json.loads(row["recipe"] or "null"),
+                json.loads(row["example_ids"]),
+            )
+        lines = [
+            f"{'*' if row['live'] else ' '} {row['id']:<36} from {row['parent_id'] or row['note']}"
+            + "".join(f"  {name} {_share(m)}" for name, m in row["metrics"].items())
+            for row in rows
+        ]
+        show(rows, as_json, "\n".join(lines) or "No versions yet.")
+
+
+@app.command()
+def promote(
+    version: str,
+    reason: Annotated[str, typer.Option(help="Kept with the promotion")] = "",
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """Make a version the one that answers."""
+    with lab(workspace) as (settings, db):
+        before = versions.promote_version(db, version, by=settings.annotator, reason=reason)
+        show({"live": version, "before": before}, as_json, f"{version} answers now; before it {before}.")
+
+
+@app.command()
+def rollback(task: TaskName, as_json: AsJson = False, workspace: Workspace = None) -> None:
+    """Make the version before the live one answer again."""
+    with lab(workspace) as (settings, db):
+        before, live = versions.roll_back(db, get_task(task).name, by=settings.annotator)
+        show({"live": live, "before": before}, as_json, f"{live} answers now; before it {before}.")
+
+
+@app.command("add-model")
+def add_model(
+    model: Annotated[str, typer.Argument(metavar="TASK=PATH", help="A folder or a Hub name")],
+    label_map: Annotated[str | None, typer.Option(help='JSON, such as {"LABEL_0": "entailment"}')] = None,
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """Make a Hugging Face checkpoint a version; `promote` lets it answer."""
+    from models.registry import register_pretrained
+
+    with lab(workspace) as (settings, db):
+        task, _, source = model.partition("=")
+        if not source:
+            raise ValueError(f"Expected TASK=PATH, such as nli=my/model; found {model!r}.")
+        version_id = register_pretrained(settings, db, task, source, _parse_label_map(label_map))
+        show(
+            {"version": version_id},
+            as_json,
+            f"{version_id} is there; `python cli.py promote` lets it answer.",
+        )
+
+
+@contextmanager
+def lab(workspace: Path | None, *, with_models: bool = True) -> Iterator[tuple[Settings, Database]]:
+    """The settings and the open store, with the starters installed where a command needs models.
+
+    A known error becomes one line on stderr and exit status 1.
+    """
+    db = None
+    try:
+        settings = read_settings(workspace=workspace)
+        db = open_store(settings.store)
+        if with_models:
+            from models.registry import prepare_workspace
+
+            prepare_workspace(settings, db)
+        yield settings, db
+    except (ValueError, OSError, StoreError, CheckpointError, EncoderError) as error:
+        say(f"error: {error}")
+        raise typer.Exit(1) from None
+    finally:
+        if db is not None:
+            db.close()
+
+
+def show(value: Any, as_json: bool, text: str) -> None:
+    """Prints a command's data: as JSON for a script, as text for a person."""
+    typer.echo(json.dumps(value, indent=2) if as_json else text)
+
+
+def say(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def _parse(path: Path, task: Task, strict: bool, *, needs_label: bool = True) -> Parsed:
+    """The file's good rows. Raises ValueError where none is left, or where `strict` and one is refused."""
+    parsed = parse_file(path, task, needs_label=needs_label)
+    if parsed.refused:
+        say(parsed.summary())
+        total = len(parsed.rows) + len(parsed.refused)
+        if strict or not parsed.rows:
+            raise ValueError(f"{path} was refused: {len(parsed.refused)} of {total} rows are malformed.")
+        say(f"{len(parsed.refused)} of {total} rows were refused.")
+    return parsed
+
+
+def _predictor(settings: Settings, db: Database, task: Task, version_id: str | None) -> Any:
+    """The version, loaded; the live one where none is named."""
+    from models.device import choose_device
+    from models.predictor import Predictor
+    from models.registry import version_folder
+
+    row = versions.get_version(db, version_id or versions.live_version(db, task.name))
+    if row["task"] != task.name:
+        raise ValueError(f"Expected a version of task {task.name!r}; {row['id']} is one of {row['task']!r}.")
+    return Predictor.load(version_folder(settings, row), choose_device(settings.device))
+
+
+def _kinds(db: Database, task: Task) -> dict[str, int]:
+    return store_counts(db).get(task.name, {"correction": 0, "confirmation": 0})
+
+
+def _wait_for(settings: Settings, db: Database, job_id: str) -> dict[str, Any]:
+    """The job once it has ended; its progress goes to stderr."""
+    from models.worker import ensure_worker
+
+    said, sign, since = "", None, time.monotonic()
+    while (job := jobs.get_job(db, job_id))["state"] in jobs.ACTIVE:
+        message = f"{job_id}: {job['phase']} {_progress(job)}".rstrip()
+        if message != said:
+            say(message)
+            said = message
+        if job["heartbeat_at"] != sign:
+            sign, since = job["heartbeat_at"], time.monotonic()
+        elif time.monotonic() - since > QUIET_S:  # it waits behind another job, or its worker died
+            ensure_worker(settings)
+            since = time.monotonic()
+        time.sleep(POLL_S)
+    return job
+
+
+def _progress(job: dict[str, Any]) -> str:
+    if not job["progress"]:
+        return ""
+    last = job["progress"][-1]
+    return f"step {last['step']} of {last['steps']}, loss {last['loss']:.3f}, {last['eta_s']:.0f} s left"
+
+
+def _parse_label_map(text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    try:
+        names = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--label-map is not JSON: {error}.") from None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise ValueError(f'Expected as --label-map an object such as {{"LABEL_0": "entailment"}}; found {text}.')
+    return names
+
+
+def _named(task: Task, probabilities: list[float]) -> dict[str, float] | list[float]:
+    return dict(zip(task.labels, probabilities, strict=True)) if task.labels else probabilities
+
+
+def _share(metrics: dict[str, Any]) -> str:
+    return f"{100 * metrics['accuracy']:.1f} % ({metrics['right']} of {metrics['rows']})"
+
+
+def _evaluation_text(task: Task, result: dict[str, Any]) -> str:
+    lines = [f"{result['version']}: accuracy {_share(result)}"]
+    if "macro_f1" in result:
+        lines[0] += f", macro-F1 {result['macro_f1']:.3f}"
+        lines += ["", "right \\ answered".ljust(18) + "".join(f"{label:>15}" for label in task.labels)]
+        for label, counts in zip(task.labels, result["confusion"], strict=True):
+            lines.append(f"{label:<18}" + "".join(f"{count:>15}" for count in counts))
+    lines.append("")
+    lines += [f"{name:<32} {_share(part)}" for name, part in result["phenomena"].items()]
+    return "\n".join(lines)
+
+
+def _report_text(task: Task, job: dict[str, Any]) -> str:
+    if job["state"] != "done":
+        return f"{job['id']} {job['state']}.\n{job['error'] or ''}".rstrip()
+    report = job["report"]
+    lines = [f"{job['id']} made {job['version_id']} from {report['parent']} in {report['seconds']:.0f} s."]
+    for name, split in report["splits"].items():
+        if split["child"]["rows"]:
+            lines.append(
+                f"{name:<12} {_share(split['parent'])} -> {_share(split['child'])}: "
+                f"{len(split['fixed'])} fixed, {len(split['failing'])} still failing, "
+                f"{len(split['broken'])} newly broken"
+            )
+    for name, split in report["splits"].items():
+        for row in split["broken"]:
+            expected, found = task.format_label(row["label"]), task.format_label(row["after"])
+            lines.append(f"newly broken in {name}: {json.dumps(row['example'])} is {expected}, answered {found}")
+    lines.append(f"`python cli.py promote {job['version_id']}` lets it answer.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    app()
