@@ -1,0 +1,168 @@
+"""How well a repair teaches the phenomenon, and what it breaks: `python -m benchmarks.repair`.
+
+For each suite that the starter fails at least half of: k corrections from some of its templates with some of
+its words (and five confirmed neighbours), then four ways to train on them, side by side. Measured are
+
+    unseen      rows of other templates with other words
+    contrasts   near neighbours of those: the same vocabulary and shape, another right label
+    general     the project's own general validation set, and of each public set in --data a sample
+
+`corrections` is what a user would write: full fine-tuning in float32 by the Hugging Face Trainer on the
+corrections alone. `replay` adds the retention set, `distilled` takes the parent's answers for its targets,
+`phenomenon` (the default of the app) adds siblings and contrasts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.machine import describe_machine
+from data.examples import Selection
+from data.seed import seed_rows
+from data.suites.base import Suite
+from data.suites.expand import expand, split_suite
+from data.suites.load import load_suites
+from data.tasks import Task
+from models.device import choose_device
+from models.evaluation import accuracy
+from models.predictor import Predictor
+from models.recipe import PRESETS, Recipe
+from models.registry import STARTERS
+from models.repair import training_rows
+from models.starter.datasets import read_split, sample
+from models.training import train
+
+MEASURED_ROWS = 100
+NEIGHBOURS = 5
+GENERAL = {"nli": [("snli", "test"), ("mnli", "test")], "sentiment": [("sst", "test")], "commonsense": []}
+NAIVE = Recipe(method="full", data="corrections", precision="fp32", learning_rate=5e-5, epochs=10)
+
+
+def methods(preset: str) -> dict[str, Recipe]:
+    ours = PRESETS[preset]
+    others = {data: dataclasses.replace(ours, data=data) for data in ("replay", "distilled", "phenomenon")}
+    return {"corrections": NAIVE, **others}
+
+
+def measure(predictor: Predictor, sets: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+    """Share right of each set, in percent."""
+    return {
+        name: 100
+        * accuracy(predictor.predict([r["example"] for r in rows], batch_size=64), [r["label"] for r in rows])
+        for name, rows in sets.items()
+    }
+
+
+def corrections_of(suite: Suite, starter: Predictor, k: int, seed: int) -> Selection | None:
+    """k rows that the starter gets wrong, and neighbours that it gets right; None where it fails too few."""
+    rows = expand(suite, 6 * k, seed)
+    said = starter.predict([row["example"] for row in rows])
+    wrong = [row for row, p in zip(rows, said, strict=True) if p.label != row["label"]]
+    if len(wrong) < max(k, len(rows) // 2):
+        return None
+    near = expand(suite, 30, seed, kind="contrasts")
+    said = starter.predict([row["example"] for row in near])
+    right = [row for row, p in zip(near, said, strict=True) if p.label == row["label"]]
+    kinds = [("correction", wrong[:k]), ("confirmation", right[:NEIGHBOURS])]
+    return Selection(rows=[{**row, "kind": kind, "example_id": 0} for kind, chosen in kinds for row in chosen])
+
+
+def repair(starter: Path, task: Task, selection: Selection, recipe: Recipe, folder: Path) -> tuple[Predictor, float]:
+    """The repaired version, and how many seconds its rows and its training took."""
+    start = time.perf_counter()
+    corrections = [row for row in selection.rows if row["kind"] == "correction"]
+    if recipe.data == "corrections":
+        selection = Selection(rows=corrections)
+    rows = training_rows(task, selection, recipe)
+    folder.mkdir(parents=True)
+    (folder / "parent").symlink_to(starter.resolve())
+    (folder / "job.json").write_text(json.dumps({"task": task.name, "version": "child", "recipe": recipe.to_dict()}))
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    version = train(folder)
+    return Predictor.load(version, choose_device("auto")), time.perf_counter() - start
+
+
+def run_suite(
+    suite: Suite, starter_folder: Path, k: int, seed: int, preset: str, general: dict[str, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """A row before and one for each method; empty where the starter does not fail the suite."""
+    starter = Predictor.load(starter_folder, choose_device("auto"))
+    try:
+        taught, unseen = split_suite(suite, seed)
+    except ValueError as error:
+        print(f"{suite.name}: {error}")
+        return []
+    selection = corrections_of(taught, starter, k, seed)
+    if selection is None:
+        return []
+    sets = {
+        "unseen": expand(unseen, MEASURED_ROWS, seed),
+        "contrasts": expand(unseen, MEASURED_ROWS, seed, kind="contrasts"),
+        **general,
+    }
+    where = {"suite": suite.name, "task": suite.task.name, "k": k, "seed": seed}
+    table = [{**where, "method": "before", **measure(starter, sets), "seconds": 0.0}]
+    with tempfile.TemporaryDirectory() as work:
+        for name, recipe in methods(preset).items():
+            recipe = dataclasses.replace(recipe, seed=seed)
+            child, seconds = repair(starter_folder, suite.task, selection, recipe, Path(work) / name)
+            table.append({**where, "method": name, **measure(child, sets), "seconds": seconds})
+    for row in table:
+        print(line(row), flush=True)
+    return table
+
+
+def line(row: dict[str, Any]) -> str:
+    head = f"{row.get('suite', 'mean'):<24} {row.get('k', ''):>3} {row.get('seed', ''):>3}  {row['method']:<12}"
+    return head + "".join(f"{name} {value:6.1f}  " for name, value in row.items() if isinstance(value, float))
+
+
+def means(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each method the mean over suites and seeds of every figure."""
+    result = []
+    for method in dict.fromkeys(row["method"] for row in table):
+        rows = [row for row in table if row["method"] == method]
+        names = [name for name, value in rows[0].items() if isinstance(value, float)]
+        result.append({"method": method, **{n: statistics.mean(r[n] for r in rows if n in r) for n in names}})
+    return result
+
+
+def main(
+    task: Annotated[str | None, typer.Option(help="one task instead of all")] = None,
+    suite: Annotated[list[str] | None, typer.Option(help="these suites alone")] = None,
+    k: Annotated[list[int] | None, typer.Option(help="corrections [default: 20]")] = None,
+    seeds: Annotated[int, typer.Option(help="how many seeds")] = 1,
+    preset: Annotated[str, typer.Option()] = "quick",
+    data: Annotated[Path | None, typer.Option(help="folder of public data sets")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for every row")] = None,
+) -> None:
+    print(describe_machine())
+    table = []
+    for chosen in load_suites(task):
+        starter = STARTERS / chosen.task.name
+        if (suite and chosen.name not in suite) or any(t.label is None for t in chosen.templates):
+            continue
+        general = {"general": seed_rows(chosen.task, "validation")}
+        for name, split in GENERAL[chosen.task.name] if data else []:
+            rows = sample(read_split(data, chosen.task, name, split), 300, 0)
+            general[name] = [{"example": example, "label": label} for example, label in rows]
+        for count in k or [20]:
+            for seed in range(seeds):
+                table += run_suite(chosen, starter, count, seed, preset, general)
+    print(f"\nmean over {len({(r['suite'], r['seed'], r['k']) for r in table})} runs")
+    for row in means(table):
+        print(line(row))
+    if out:
+        out.write_text(json.dumps(table, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
