@@ -16,8 +16,8 @@ def accuracy(predictions: Sequence[Prediction], labels: Sequence[int]) -> float:
 
 
 def metrics(task: Task, predictions: Sequence[Prediction], labels: Sequence[int]) -> dict[str, Any]:
-    """Accuracy with `right` of `rows`, and where the task has fixed labels macro-F1 and a confusion matrix
-    (rows: right label, columns: predicted)."""
+    """Accuracy with `right` of `rows`, and where the task has fixed labels macro-F1 over those that are right for
+    some row and a confusion matrix (rows: right label, columns: predicted)."""
     from sklearn.metrics import confusion_matrix, f1_score
 
     predicted = [p.label for p in predictions]
@@ -29,7 +29,9 @@ def metrics(task: Task, predictions: Sequence[Prediction], labels: Sequence[int]
     }
     if task.labels and labels:
         known = list(range(len(task.labels)))
-        result["macro_f1"] = float(f1_score(labels, predicted, labels=known, average="macro", zero_division=0))
+        result["macro_f1"] = float(
+            f1_score(labels, predicted, labels=sorted(set(labels)), average="macro", zero_division=0)
+        )
         result["confusion"] = confusion_matrix(labels, predicted, labels=known).tolist()
     return result
 

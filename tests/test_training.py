@@ -11,10 +11,18 @@ from safetensors.torch import load_file, save_file
 
 from data.seed import seed_rows
 from data.tasks import TASKS
-from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, write_json
+from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_json
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe, preset
-from models.training import TrainingError, collate_rows, loss_of, read_rows, train
+from models.training import (
+    TrainingError,
+    collate_rows,
+    halve_frozen_weights,
+    loss_of,
+    read_rows,
+    train,
+    trainable_model,
+)
 from settings import PROJECT
 from tests.conftest import build_tiny
 
@@ -221,6 +229,21 @@ assert not loaded & set({NOT_NEEDED!r}), loaded
     assert result.returncode == 0, result.stderr
     assert "Trained 8 row-passes" in result.stdout
     assert (folder / "version" / ADAPTER).exists()
+
+
+def test_frozen_weights_in_half_the_bits_answer_as_autocast_does(job):
+    folder = job(rows_of())
+    parent = read_card(folder / "parent")
+    recipe = Recipe.from_dict({"rank": 4})
+    model = trainable_model(folder / "parent", parent, TASK, recipe, torch.device("cpu"))[0].eval()
+    batch = {"input_ids": torch.arange(5, 21).view(2, 8), "attention_mask": torch.ones(2, 8, dtype=torch.long)}
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        before = model(**batch).logits
+    halve_frozen_weights(model)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(model(**batch).logits, before)
+    kept = {p.dtype for p in model.parameters() if p.requires_grad}
+    assert kept == {torch.float32}
 
 
 def test_loss_of_absent_choices_is_none():
