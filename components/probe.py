@@ -12,6 +12,7 @@ from components.context import Lab
 from components.errors import known_errors
 from components.task_form import build_forms, fill_form, read_form, show_group
 from components.toast import build_toast, hide_toast, show_toast
+from components.twins import build_twins, hide, offer
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
 from data.seed import seed_rows
 from data.tasks import TASKS, get_task
@@ -69,6 +70,7 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
                             label="Note", placeholder="optional: why this is wrong", lines=1, max_lines=4
                         )
                     save = gr.Button("Save correction", variant="primary", elem_id="probe-save")
+            panel = build_twins(lab, annotator)
             with gr.Accordion("Why this answer", open=True, visible=False) as why_box:
                 with gr.Row(elem_classes="tight"):
                     why_label = gr.Dropdown([], label="Explain label", scale=3, elem_id="probe-why-label")
@@ -78,6 +80,7 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
 
     judged = [judge, correction, expected, spot, remark, why_box, why_label, words]
     running = {"queue": False, "show_progress": "hidden"}
+    gr.on([task.change, gallery.input, run.click, clear.click], lambda: hide(), None, panel.outputs, **running)
     task.change(
         lab.bind(change_task),
         [task],
@@ -98,8 +101,12 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
     clear.click(lab.bind(clear_form), [task], [*forms.all_inputs, note, result, answer, *judged], **running)
     right.click(lab.bind(save_right), [answer, spot, annotator], [*toast.outputs, judge], **running)
     wrong.click(lambda: gr.update(visible=True), None, correction, **running)
-    save.click(lab.bind(save_wrong), [answer, expected, spot, remark, annotator], [*toast.outputs, judge], **running)
-    toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running)
+    save.click(
+        lab.bind(save_wrong), [answer, expected, spot, remark, annotator], [*toast.outputs, judge], **running
+    ).success(lab.bind(offer), [answer, expected, toast.token], panel.outputs, **running)
+    toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running).success(
+        lambda: hide(), None, panel.outputs, **running
+    )
     why.click(lab.bind(explain), [answer, why_label], [words], queue=False)
 
 

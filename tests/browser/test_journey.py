@@ -75,6 +75,31 @@ def test_probe_flag_retrain_promote_probe(page: Page, picture: Callable[[Page, s
     expect(verdict(page)).to_contain_text("entailment")
 
 
+def test_twins_of_a_correction_are_judged_with_one_key_each(page: Page, picture: Callable[[Page, str], None]) -> None:
+    ask(page, *SWAP)
+    expect(verdict(page)).to_contain_text("entailment")
+    page.get_by_role("button", name="Wrong").click()
+    page.get_by_role("radio", name="neutral").check()
+    page.get_by_role("button", name="Save correction").click()
+    twins = page.locator("#probe-twins")
+    expect(twins.locator("li")).to_have_count(8)
+    picture(page, "twins")
+    page.keyboard.press("Enter")
+    expect(twins).to_contain_text("1 of 8 kept")
+    page.keyboard.press("x")
+    expect(twins.locator("li.dropped")).to_have_count(1)
+    page.keyboard.press("Backspace")
+    expect(twins.locator("li.dropped")).to_have_count(0)
+    for count in range(2, 9):
+        page.keyboard.press("Enter")
+        expect(twins).to_contain_text(f"{count} of 8 kept" if count < 8 else "All twins judged")
+    open_tab(page, "Review")
+    expect(page.get_by_text("1 to 9 of 9.")).to_be_visible()
+    open_tab(page, "Probe")
+    page.get_by_role("button", name="Run").click()
+    expect(twins).to_be_hidden()
+
+
 def test_every_task_answers_and_a_flag_can_be_undone(page: Page) -> None:
     page.get_by_role("radio", name="Sentiment").check()
     page.get_by_label("Text", exact=True).fill("What a warm, funny and clever film.")
