@@ -234,7 +234,7 @@ def list_versions(
 @app.command()
 def promote(
     version: str,
-    reason: Annotated[str, typer.Option(help="Kept with the promotion")] = "",
+    reason: Annotated[str, typer.Option(help="Kept with the promotion; needed where the version is held back")] = "",
     as_json: AsJson = False,
     workspace: Workspace = None,
 ) -> None:
@@ -408,7 +408,10 @@ def _report_text(task: Task, job: dict[str, Any]) -> str:
         for row in split["broken"]:
             expected, found = task.format_label(row["label"]), task.format_label(row["after"])
             lines.append(f"newly broken in {name}: {json.dumps(row['example'])} is {expected}, answered {found}")
-    lines.append(f"`python cli.py promote {job['version_id']}` lets it answer.")
+    held_back = report.get("gate") or []
+    lines += [f"held back: {reason}" for reason in held_back]
+    reason = " --reason TEXT" if held_back else ""
+    lines.append(f"`python cli.py promote {job['version_id']}{reason}` lets it answer.")
     return "\n".join(lines)
 
 

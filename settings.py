@@ -21,6 +21,11 @@ class Settings:
     annotator: str = "me"
     """The name that the page offers to sign verdicts with."""
 
+    retention_budget: float = 1.0
+    contrast_budget: float = 5.0
+    """How many points of accuracy a new version may lose on the retention set, and on contrasts of what it was
+    taught, and still be promoted without a reason."""
+
     @property
     def store(self) -> Path:
         return self.workspace / "blindspot.db"
@@ -64,4 +69,6 @@ def read_settings(
         device=device or env("BLINDSPOT_DEVICE") or Settings.device,
         models=chosen,
         annotator=env("BLINDSPOT_ANNOTATOR") or env("USER") or Settings.annotator,
+        retention_budget=float(env("BLINDSPOT_RETENTION_BUDGET") or Settings.retention_budget),
+        contrast_budget=float(env("BLINDSPOT_CONTRAST_BUDGET") or Settings.contrast_budget),
     )

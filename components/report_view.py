@@ -18,11 +18,22 @@ PHASES = {
 }
 SPLITS = {
     "taught": ("Taught examples", "what it was trained on: has it learnt the sentences?"),
-    "held_out": (
-        "Held-out flags",
-        "flagged or confirmed, never trained on: has it learnt more than the sentences?",
+    "held_out": ("Held-out flags", "flagged or confirmed, never trained on"),
+    "siblings": (
+        "Unseen siblings",
+        "the corrections in other words, never trained on: is it more than the sentences?",
     ),
-    "validation": ("General validation", "the project's own set: what a repair must not break"),
+    "contrasts": ("Unseen contrasts", "near neighbours with another label, never trained on: do they still hold?"),
+    "suites": ("Behavioural suites", "a few rows of every capability"),
+    "retention": ("Retention set", "the project's own general examples, never trained on: what must not break"),
+}
+READINGS = {
+    "learnt": "It <b>learnt the phenomenon</b>",
+    "partly": "It learnt the phenomenon <b>in part</b>",
+    "memorised": "It <b>memorised the sentences</b>",
+    "shortcut": "It took a <b>shortcut</b>: the words themselves now decide",
+    "nothing": "It did <b>not learn</b> what it was taught",
+    "few": "There are <b>too few unseen siblings to tell</b> whether it learnt more than the sentences",
 }
 
 
@@ -56,38 +67,56 @@ def status_html(job: dict[str, Any]) -> str:
 
 
 def report_html(job: dict[str, Any]) -> str:
-    """What the run fixed and broke: the finding in a sentence, and the figures by split."""
+    """What the run fixed and broke: the finding in words, what holds it back, and the figures by split."""
     report = job["report"]
-    splits = report["splits"]
-    html = [f'<div class="panel"><p class="lead">{finding(report)}</p><table class="plain">']
+    html = [f'<div class="panel"><p class="lead">{finding(report)}</p>']
+    if report["gate"]:
+        reasons = "; ".join(escape(reason) for reason in report["gate"])
+        html.append(f'<div class="warn"><b>Held back:</b> {reasons}.</div><div style="height:12px"></div>')
     html.append(
-        '<tr><th>measured on</th><th class="num">rows</th><th class="num">before</th><th class="num">after</th>'
-        '<th class="num">fixed</th><th class="num">broken</th></tr>'
+        '<table class="plain"><tr><th>measured on</th><th class="num">rows</th><th class="num">before</th>'
+        '<th class="num">after</th><th class="num">change, 95 % interval</th><th class="num">fixed</th>'
+        '<th class="num">broken</th></tr>'
     )
-    for name, (title, meaning) in SPLITS.items():
-        split = splits[name]
-        before, after = split["parent"], split["child"]
-        if not before["rows"]:
-            html.append(
-                f'<tr><td><b>{title}</b><br><span class="hint">none yet: about one flag in five is held out '
-                "to measure with</span></td><td class=num>0</td><td></td><td></td><td></td><td></td></tr>"
-            )
-            continue
-        change = "up" if after["right"] > before["right"] else "down" if after["right"] < before["right"] else ""
-        html.append(
-            f'<tr><td><b>{title}</b><br><span class="hint">{meaning}</span></td><td class="num">{before["rows"]}</td>'
-            f'<td class="num">{percent(before)}</td><td class="num {change}">{percent(after)}</td>'
-            f'<td class="num">{len(split["fixed"])}</td><td class="num">{len(split["broken"])}</td></tr>'
+    html += [split_row(name, report["splits"][name]) for name in SPLITS]
+    return "".join(html) + f"</table>{footnotes(report)}</div>"
+
+
+def split_row(name: str, split: dict[str, Any]) -> str:
+    title, meaning = SPLITS[name]
+    before, after, change = split["parent"], split["child"], split["change"]
+    if not before["rows"]:
+        meaning = (
+            "none yet: about one flag in five is held out to measure with"
+            if name == "held_out"
+            else "none: no rule fits what was corrected"
         )
-    training = report["training"]
-    html.append(
-        f'</table><div class="hint" style="margin-top:10px">{training["rows"]} training rows in '
-        f"{training['seconds']:.0f} s ({training['rows_per_s']:.0f} rows/s, {escape(training['precision'])}, "
-        f"{escape(training['device'])}); {report['seconds']:.0f} s in all."
+        return (
+            f'<tr><td><b>{title}</b><br><span class="hint">{meaning}</span></td><td class="num">0</td>'
+            + "<td></td>" * 5
+            + "</tr>"
+        )
+    mood = "up" if change["low"] > 0 else "down" if change["high"] < 0 else ""
+    interval = f'<br><span class="hint">{change["low"]:+.1f} to {change["high"]:+.1f}</span>'
+    return (
+        f'<tr><td><b>{title}</b><br><span class="hint">{meaning}</span></td><td class="num">{before["rows"]}</td>'
+        f'<td class="num">{percent(before)}</td><td class="num">{percent(after)}</td>'
+        f'<td class="num {mood}">{change["points"]:+.1f}{interval}</td>'
+        f'<td class="num">{len(split["fixed"])}</td><td class="num">{len(split["broken"])}</td></tr>'
     )
-    if report["counts"]["conflicts"]:
-        html.append(f" {report['counts']['conflicts']} examples on which annotators disagree were left out.")
-    return "".join(html) + "</div></div>"
+
+
+def footnotes(report: dict[str, Any]) -> str:
+    training, counts = report["training"], report["counts"]
+    notes = [
+        f"{training['rows']} training rows in {training['seconds']:.0f} s ({training['rows_per_s']:.0f} rows/s, "
+        f"{escape(training['precision'])}, {escape(training['device'])}); {report['seconds']:.0f} s in all."
+    ]
+    if counts["without_siblings"]:
+        notes.append(f"{counts['without_siblings']} corrections were used as they are: no rule of word swaps fits.")
+    if counts["conflicts"]:
+        notes.append(f"{counts['conflicts']} examples on which annotators disagree were left out.")
+    return f'<div class="hint" style="margin-top:10px">{" ".join(notes)}</div>'
 
 
 def all_cases_html(job: dict[str, Any]) -> str:
@@ -125,15 +154,18 @@ def cases_html(task: Task, kind: str, title: str, cases: list[tuple[str, dict[st
 
 
 def finding(report: dict[str, Any]) -> str:
-    """The result in a sentence or two."""
-    taught, general = report["splits"]["taught"], report["splits"]["validation"]
+    """The result in a few sentences."""
+    splits = report["splits"]
+    taught, siblings, contrasts = (splits[name] for name in ("taught", "siblings", "contrasts"))
     failed = taught["parent"]["rows"] - taught["parent"]["right"]
     sentences = [f"Fixed <b>{len(taught['fixed'])} of {failed}</b> failures it was taught." if failed else ""]
-    held = report["splits"]["held_out"]
-    held_failed = held["parent"]["rows"] - held["parent"]["right"]
-    if held_failed:
-        sentences.append(f"Of {held_failed} held-out failures it fixed {len(held['fixed'])}.")
-    change = 100 * (general["child"]["accuracy"] - general["parent"]["accuracy"])
+    reason = ""
+    if siblings["child"]["rows"] and report["reading"] != "few":
+        reason = f": {100 * siblings['child']['accuracy']:.0f} % of unseen siblings are right"
+        if contrasts["child"]["rows"]:
+            reason += f", {100 * contrasts['child']['accuracy']:.0f} % of unseen contrasts"
+    sentences.append(f"{READINGS[report['reading']]}{reason}.")
+    change = splits["retention"]["change"]["points"]
     word = "rose" if change > 0 else "fell" if change < 0 else "stayed"
     sentences.append(f"General accuracy {word}{f' by {abs(change):.1f} points' if change else ' the same'}.")
     return " ".join(s for s in sentences if s)

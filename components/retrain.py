@@ -59,13 +59,17 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
             cancel = gr.Button("Cancel", visible=False, elem_id="retrain-cancel")
             curve = gr.Plot(show_label=False, visible=False)
             report = gr.HTML(visible=False, elem_id="retrain-report")
-            promote = gr.Button("Promote", variant="primary", visible=False, elem_id="retrain-promote")
+            with gr.Row(equal_height=True):
+                reason = gr.Textbox(
+                    label="Reason to promote it all the same", visible=False, max_lines=2, elem_id="retrain-reason"
+                )
+                promote = gr.Button("Promote", variant="primary", visible=False, elem_id="retrain-promote")
             matrix = gr.Plot(show_label=False, visible=False)
             cases = gr.HTML(visible=False, elem_id="retrain-cases")
     toast = build_toast("retrain")
 
     options = [task, size, mix, method, epochs, rate, seed]
-    view = [seen, status, cancel, curve, report, promote, matrix, cases]
+    view = [seen, status, cancel, curve, report, reason, promote, matrix, cases]
     quiet = {"queue": False, "show_progress": "hidden"}
     gr.on(
         [tab.select, task.change, size.change, mix.change, method.change, epochs.change],
@@ -83,7 +87,7 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
     )
     timer.tick(lab.bind(tick), [task, chosen, seen], [timer, chosen, *view], **quiet)
     cancel.click(lab.bind(cancel_run), [chosen], [cancel], **quiet)
-    promote.click(lab.bind(promote_run), [chosen, annotator], toast.outputs, queue=False).success(
+    promote.click(lab.bind(promote_run), [chosen, reason, annotator], toast.outputs, queue=False).success(
         lab.bind(show_run), [chosen], view, **quiet
     ).then(lab.bind(show_plan), options, [news, estimate, start], **quiet)
     toast.undo.click(lab.bind(undo_promotion), [toast.token, annotator], toast.outputs, **quiet).success(
@@ -174,7 +178,7 @@ def tick(lab: Lab, task_name: str, job_id: str | None, seen: str) -> list[Any]:
         return [timer, run_choices(lab, task_name, newest), *show_run(lab, newest)]
     if job_id and state_key(lab, job_id) != seen:
         return [timer, gr.skip(), *show_run(lab, job_id)]
-    return [timer, *[gr.skip()] * 9]
+    return [timer, *[gr.skip()] * 10]
 
 
 def state_key(lab: Lab, job_id: str) -> str:
@@ -186,23 +190,26 @@ def state_key(lab: Lab, job_id: str) -> str:
 
 @known_errors
 def show_run(lab: Lab, job_id: str | None) -> list[Any]:
-    """Updates for the run's view: what was seen, status, cancel, curve, report, promote, matrices, cases."""
+    """Updates for the run's view: what was seen, status, cancel, curve, report, reason, promote, matrices, cases."""
     hidden = gr.update(visible=False)
     if not job_id:
-        return ["", NO_JOB, *[hidden] * 6]
+        return ["", NO_JOB, *[hidden] * 7]
     job = jobs.get_job(lab.db(), job_id)
     progress = job["progress"] or []
     running = job["state"] in jobs.ACTIVE
     curve = gr.update(value=figures.loss_curve(progress), visible=True) if len(progress) > 1 else hidden
-    report, promote, matrix, cases = [hidden] * 4
+    report, reason, promote, matrix, cases = [hidden] * 5
     if job["report"]:
         report = gr.update(value=report_view.report_html(job), visible=True)
         matrix = confusion_update(job)
         cases = gr.update(value=report_view.all_cases_html(job), visible=True)
         live = live_versions(lab.db()).get(job["task"])
         is_live = live == job["version_id"]
+        held_back = bool(job["report"].get("gate")) and not is_live
+        reason = gr.update(visible=held_back)
         promote = gr.update(
             value=f"{job['version_id']} is live" if is_live else f"Promote {job['version_id']}",
+            variant="secondary" if held_back else "primary",
             interactive=not is_live,
             visible=True,
         )
@@ -212,6 +219,7 @@ def show_run(lab: Lab, job_id: str | None) -> list[Any]:
         gr.update(visible=running, interactive=job["state"] != "cancelling"),
         curve,
         report,
+        reason,
         promote,
         matrix,
         cases,
@@ -225,10 +233,10 @@ def cancel_run(lab: Lab, job_id: str) -> Any:
 
 
 @known_errors
-def promote_run(lab: Lab, job_id: str, annotator: str) -> list[Any]:
+def promote_run(lab: Lab, job_id: str, reason: str | None, annotator: str) -> list[Any]:
     """Makes the run's version the one that answers, from now on and for everyone."""
     version_id = jobs.get_job(lab.db(), job_id)["version_id"]
-    before = promote_version(lab.db(), version_id, by=annotator)
+    before = promote_version(lab.db(), version_id, by=annotator, reason=reason or "")
     lab.serving.refresh()
     return show_toast(f"{escape(version_id)} answers now.", {"back_to": before})
 
@@ -236,19 +244,19 @@ def promote_run(lab: Lab, job_id: str, annotator: str) -> list[Any]:
 @known_errors
 def undo_promotion(lab: Lab, token: dict[str, str] | None, annotator: str) -> list[Any]:
     if token:
-        promote_version(lab.db(), token["back_to"], by=annotator, reason="undo")
+        promote_version(lab.db(), token["back_to"], by=annotator, reason="undo", going_back=True)
         lab.serving.refresh()
     return hide_toast()
 
 
 def confusion_update(job: dict[str, Any]) -> Any:
-    split = job["report"]["splits"]["validation"]
+    split = job["report"]["splits"]["retention"]
     if "confusion" not in split["parent"]:
         return gr.update(visible=False)
     figure = figures.confusion(
         list(get_task(job["task"]).labels),
         split["parent"]["confusion"],
         split["child"]["confusion"],
-        (f"{job['parent_id']}, general validation", f"{job['version_id']}, general validation"),
+        (f"{job['parent_id']}, retention set", f"{job['version_id']}, retention set"),
     )
     return gr.update(value=figure, visible=True)

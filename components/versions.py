@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -22,6 +26,7 @@ from data.versions import (
     roll_back,
 )
 
+IMAGE = re.compile(r"!\[(?P<title>[^\]]*)\]\((?P<name>[\w-]+\.svg)\)")
 NO_CARD = highlight.empty("No version chosen", "Choose a version to read its card.")
 
 
@@ -29,7 +34,12 @@ def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab)
     table = gr.HTML(elem_id="versions-table")
     with gr.Row(equal_height=True):
         chosen = gr.Dropdown([], label="Version", scale=3, filterable=False, elem_id="versions-choice")
-        reason = gr.Textbox(label="Reason", placeholder="optional, kept with the promotion", scale=3, max_lines=1)
+        reason = gr.Textbox(
+            label="Reason",
+            placeholder="needed where the version is held back",
+            scale=3,
+            max_lines=1,
+        )
         with gr.Column(scale=2, min_width=180):
             promote = gr.Button("Promote", variant="primary", elem_id="versions-promote")
             back = gr.Button("Roll back", elem_id="versions-rollback")
@@ -97,9 +107,11 @@ def versions_html(rows: list[dict[str, Any]]) -> str:
 
     def add(row: dict[str, Any], depth: int) -> None:
         live = ' <span class="pill live">live</span>' if row["live"] else ""
+        if json.loads(row["gate"] or "[]"):
+            live += ' <span class="pill failed">held back</span>'
         indent = f'<span style="padding-left:{depth * 18}px;opacity:.6">{"└ " if depth else ""}</span>'
         cells = []
-        for split in ("validation", "held_out", "taught"):
+        for split in ("retention", "contrasts", "siblings", "held_out", "taught"):
             metrics = row["metrics"].get(split)
             has = metrics and metrics["rows"]
             cells.append(
@@ -118,7 +130,8 @@ def versions_html(rows: list[dict[str, Any]]) -> str:
         add(root, 0)
     return (
         '<div class="panel"><table class="plain"><tr><th>version</th><th>made by</th><th>when (UTC)</th>'
-        '<th class="num">general validation</th><th class="num">held-out flags</th><th class="num">taught</th></tr>'
+        '<th class="num">retention set</th><th class="num">contrasts</th><th class="num">unseen siblings</th>'
+        '<th class="num">held-out flags</th><th class="num">taught</th></tr>'
         f"{''.join(lines)}</table></div>"
     )
 
@@ -126,12 +139,16 @@ def versions_html(rows: list[dict[str, Any]]) -> str:
 def history_html(rows: list[dict[str, Any]]) -> str:
     lines = "".join(
         f"<tr><td>{r['created_at'][:19].replace('T', ' ')}</td><td><b>{escape(r['version_id'])}</b></td>"
-        f"<td>{escape(r['promoted_by'])}</td><td>{escape(r['reason'])}</td></tr>"
+        f"<td>{escape(r['promoted_by'])}</td><td>{escape(r['reason'])}{overrode(r)}</td></tr>"
         for r in rows
     )
     return (
         f'<table class="plain"><tr><th>when (UTC)</th><th>version</th><th>by</th><th>reason</th></tr>{lines}</table>'
     )
+
+
+def overrode(row: dict[str, Any]) -> str:
+    return f'<br><span class="hint">overrode: {escape(row["overrode"])}</span>' if row["overrode"] else ""
 
 
 def show_card(lab: Lab, version_id: str | None) -> str:
@@ -140,9 +157,20 @@ def show_card(lab: Lab, version_id: str | None) -> str:
         return NO_CARD
     folder = lab.settings.workspace / get_version(lab.db(), version_id)["folder"]
     try:
-        return (folder / "README.md").read_text(encoding="utf-8")
+        return IMAGE.sub(
+            lambda match: inline_image(folder, match), (folder / "README.md").read_text(encoding="utf-8")
+        )
     except OSError:
         return f"`{version_id}` carries no card."
+
+
+def inline_image(folder: Path, match: re.Match[str]) -> str:
+    """The card's picture as part of the page: the version's folder is not served."""
+    try:
+        data = base64.b64encode((folder / match["name"]).read_bytes()).decode()
+    except OSError:
+        return match["title"]
+    return f"![{match['title']}](data:image/svg+xml;base64,{data})"
 
 
 @known_errors
@@ -164,7 +192,7 @@ def roll_task_back(lab: Lab, task_name: str, annotator: str) -> list[Any]:
 @known_errors
 def undo(lab: Lab, token: str | None, annotator: str) -> list[Any]:
     if token:
-        promote_version(lab.db(), token, by=annotator, reason="undo")
+        promote_version(lab.db(), token, by=annotator, reason="undo", going_back=True)
         lab.serving.refresh()
     return hide_toast()
 
@@ -195,7 +223,7 @@ def _after_promotion(lab: Lab, version_id: str, before: str) -> list[Any]:
     lab.serving.refresh()
     task = get_version(lab.db(), version_id)["task"]
     if task in lab.serving.problems and live_versions(lab.db()).get(task) == version_id:
-        promote_version(lab.db(), before, by="blindspot", reason=f"{version_id} cannot be loaded")
+        promote_version(lab.db(), before, by="blindspot", reason=f"{version_id} cannot be loaded", going_back=True)
         message = lab.serving.problems.pop(task)
         lab.serving.refresh()
         raise ValueError(message)

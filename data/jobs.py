@@ -104,7 +104,7 @@ def finish(
 ) -> None:
     """Version, its evaluations (version id, split, rows, metrics) and the job's end, in one transaction."""
     with writing(db):
-        add_version(db, card, folder)
+        add_version(db, card, folder, gate=report.get("gate"))
         for version_id, split, rows, metrics in evaluations:
             add_evaluation(db, version_id, split, rows, metrics, job_id)
         db["jobs"].update(

@@ -91,3 +91,11 @@ def m001_first_schema(db: Database) -> None:
         """
     )
     db["examples"].enable_fts(["text"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")
+
+
+@migrations()
+def m002_gate(db: Database) -> None:
+    """`gate`: a JSON list of reasons against promoting the version; empty where there are none, NULL where nothing
+    was measured. A promotion keeps those that it overrode."""
+    db["versions"].add_column("gate", str)
+    db["promotions"].add_column("overrode", str)

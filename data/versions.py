@@ -10,8 +10,17 @@ from sqlite_utils import Database
 from data.store import now, writing
 
 
-def add_version(db: Database, card: dict[str, Any], folder: str, note: str = "") -> None:
-    """Records the version whose `version.json` is `card`; `folder` is relative to the workspace."""
+class GateError(ValueError):
+    """The version may not be promoted without a reason."""
+
+
+def add_version(
+    db: Database, card: dict[str, Any], folder: str, note: str = "", gate: list[str] | None = None
+) -> None:
+    """Records the version whose `version.json` is `card`; `folder` is relative to the workspace.
+
+    `gate` lists what speaks against promoting it; None where nothing was measured.
+    """
     with writing(db):
         db["versions"].insert(
             {
@@ -23,6 +32,7 @@ def add_version(db: Database, card: dict[str, Any], folder: str, note: str = "")
                 "recipe": json.dumps(card.get("recipe")),
                 "example_ids": json.dumps(card.get("example_ids", [])),
                 "note": note,
+                "gate": None if gate is None else json.dumps(gate),
                 "created_at": now(),
             }
         )
@@ -68,17 +78,33 @@ def live_version(db: Database, task: str) -> str:
     return live
 
 
-def promote_version(db: Database, version_id: str, *, by: str, reason: str = "") -> str:
-    """Makes the version the one that answers; returns the id of the one before (or its own)."""
+def gate_of(db: Database, version_id: str) -> list[str]:
+    """What speaks against promoting the version; empty where nothing does or nothing was measured."""
+    return json.loads(get_version(db, version_id)["gate"] or "[]")
+
+
+def promote_version(db: Database, version_id: str, *, by: str, reason: str = "", going_back: bool = False) -> str:
+    """Makes the version the one that answers; returns the id of the one before (or its own).
+
+    Raises GateError where the version's gate speaks against it and no reason is given; the promotion keeps what it
+    overrode. `going_back` passes the gate: an undo or a roll back returns to what answered before.
+    """
     with writing(db):
         version = get_version(db, version_id)
+        against = [] if going_back else gate_of(db, version_id)
+        if against and not reason.strip():
+            raise GateError(
+                f"{version_id} is held back: {'; '.join(against)}. Retrain with more examples or another strength, "
+                "or give a reason to promote it all the same."
+            )
         before = live_versions(db).get(version["task"], version_id)
         db["promotions"].insert(
             {
                 "task": version["task"],
                 "version_id": version_id,
                 "promoted_by": by,
-                "reason": reason,
+                "reason": reason.strip(),
+                "overrode": "; ".join(against) or None,
                 "created_at": now(),
             }
         )
@@ -99,7 +125,7 @@ def roll_back(db: Database, task: str, *, by: str) -> tuple[str, str]:
         ).fetchone()
         if row is None:
             raise ValueError(f"{live} is the first version of task {task!r}; there is none to roll back to.")
-        promote_version(db, row[0], by=by, reason=f"rollback of {live}")
+        promote_version(db, row[0], by=by, reason=f"rollback of {live}", going_back=True)
     return live, row[0]
 
 

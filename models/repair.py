@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from data.examples import Selection
@@ -24,17 +26,29 @@ def count_rows(task: Task, n_taught: int, recipe: Recipe) -> int:
     """About how many rows `training_rows` gives for that many examples; exact where there are no siblings."""
     if recipe.data == "corrections":
         return n_taught
-    retention = min(recipe.retention_rows, len(seed_rows(task, "retention")))
+    retention = min(recipe.retention_rows, len(retention_split(task)[0]))
     if recipe.data == "phenomenon":
         cost = 1 if task.labels else 3
         return retention + n_taught + min(recipe.variants // cost, 2 * MOST_VARIANTS * n_taught)
     return retention + n_taught * REPEAT
 
 
-def training_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Row]:
+@lru_cache
+def retention_split(task: Task) -> tuple[list[Row], list[Row]]:
+    """The retention set in halves, by content: one to train on, one to measure with."""
+    halves: tuple[list[Row], list[Row]] = ([], [])
+    for row in seed_rows(task, "retention"):
+        halves[int(task.content_hash(row["example"])[:8], 16) % 2].append(row)
+    return halves
+
+
+def training_rows(
+    task: Task, selection: Selection, recipe: Recipe, kept_out: Collection[str] = frozenset()
+) -> list[Row]:
     """Rows for `models.training`: the task's fields, `label`, `weight`, `distil`, in an order set by the seed.
 
-    What they are is `Recipe.data`'s choice. Raises ValueError where there is nothing to learn from.
+    What they are is `Recipe.data`'s choice. No variant whose content hash is among `kept_out` is made: a held-out
+    example must not come in by a side door. Raises ValueError where there is nothing to learn from.
     """
     if not selection.rows:
         raise ValueError(
@@ -44,8 +58,12 @@ def training_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Row]
     taught = [{**row["example"], "label": row["label"]} for row in selection.rows]
     if recipe.data == "corrections":
         return taught
-    rows = phenomenon_rows(task, selection, recipe) if recipe.data == "phenomenon" else taught * REPEAT
-    retention = seed_rows(task, "retention")
+    rows = taught * REPEAT
+    if recipe.data == "phenomenon":
+        own = {task.content_hash(row["example"]) for row in selection.rows}
+        made = phenomenon_rows(task, selection, recipe)
+        rows = [row for row in made if (key := task.content_hash(row)) in own or key not in kept_out]
+    retention = retention_split(task)[0]
     rng = random.Random(recipe.seed)
     for row in rng.sample(retention, min(recipe.retention_rows, len(retention))):
         rows.append({**row["example"], "label": row["label"], "distil": recipe.data != "replay"})

@@ -26,10 +26,9 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from data import jobs
-from data.examples import select_examples
-from data.seed import seed_rows
+from data.examples import Selection, select_examples
 from data.store import open_store
-from data.tasks import get_task
+from data.tasks import Task, get_task
 from data.versions import get_version
 from models.folders import read_card
 from models.recipe import Recipe
@@ -67,6 +66,7 @@ def ensure_worker(settings: Settings) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             cwd=PROJECT,
+            env={"GOMP_SPINCOUNT": SPINS, **os.environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -122,36 +122,43 @@ def _run(settings: Settings, db: Database, job: dict[str, Any], folder: Path) ->
     version_id = jobs.planned_version_id(job["id"])
     target = settings.versions / job["task"] / version_id
     parent_folder = version_folder(settings, get_version(db, job["parent_id"]))
-    sets, counts = evaluation_sets(db, job)
+    task = get_task(job["task"])
+    finished = (target / "version.json").exists()
+    child = None if finished else _adopt(folder)
+    if not finished and child is None and not (folder / "version").is_dir():
+        if not (folder / "job.json").exists():  # written last; a dead run's checkpoints are of use
+            prepare(settings, db, job, folder, parent_folder)
+        child = _spawn(folder, settings.device)
+    from models.report import evaluation_sets, gate_reasons, make_splits, reading  # with torch: after the start
 
+    trained = trained_hashes(folder, task)
+    sets, counts = evaluation_sets(task, *selections(db, job), trained, Recipe.from_dict(job["recipe"]).seed)
     pool = ThreadPoolExecutor(1)
     try:
-        if not (target / "version.json").exists():
-            child = _adopt(folder)
-            if child is None and not (folder / "version").is_dir():
-                if not (folder / "job.json").exists():  # written last; a dead run's checkpoints are of use
-                    prepare(settings, db, job, folder, parent_folder)
-                child = _spawn(folder, settings.device)
-            before = pool.submit(score, parent_folder, sets)
-            if child is not None:
-                _wait(db, job["id"], folder, child)
-            if not (folder / "version").is_dir():
-                raise RuntimeError(
-                    f"Training ended without a version. Its last lines:\n{_tail(folder / 'train.log')}"
-                )
-        else:
-            before = pool.submit(score, parent_folder, sets)
+        before = pool.submit(score, parent_folder, sets)
+        if child is not None:
+            _wait(db, job["id"], folder, child)
+        if not finished and not (folder / "version").is_dir():
+            raise RuntimeError(f"Training ended without a version. Its last lines:\n{_tail(folder / 'train.log')}")
         _check_cancel(db, job["id"], "evaluating")
-        made = target if target.exists() else folder / "version"
+        made = target if finished else folder / "version"
         parent_scores = _result(db, job["id"], before)
         child_scores = _result(db, job["id"], pool.submit(score, made, sets))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # who cancels does not wait for a score
 
     card = read_card(made)
-    report = make_report(job, card, sets, parent_scores, child_scores)
-    report["counts"] = counts
-    report["seconds"] = round(time.monotonic() - started, 1)
+    splits = make_splits(task, sets, parent_scores, child_scores)
+    report = {
+        "parent": job["parent_id"],
+        "version": card["id"],
+        "training": card["training"],
+        "splits": splits,
+        "counts": counts,
+        "reading": reading(splits),
+        "gate": gate_reasons(splits, retention=settings.retention_budget, contrasts=settings.contrast_budget),
+        "seconds": round(time.monotonic() - started, 1),
+    }
     if made != target:
         from models.card import write_card
 
@@ -170,20 +177,16 @@ def _run(settings: Settings, db: Database, job: dict[str, Any], folder: Path) ->
     return report
 
 
-def evaluation_sets(db: Database, job: dict[str, Any]) -> tuple[dict[str, list[dict[str, Any]]], dict[str, int]]:
-    """The rows that parent and child are compared on, by split, and how many the run learns from."""
+def selections(db: Database, job: dict[str, Any]) -> tuple[Selection, Selection]:
+    """What the job may learn from, as it was frozen, and what is held out to measure with."""
     task = get_task(job["task"])
-    taught = select_examples(db, task, "train", job["example_ids"])
-    held_out = select_examples(db, task, "held_out")
-    kinds = [row["kind"] for row in taught.rows]
-    counts = {
-        "corrections": kinds.count("correction"),
-        "confirmations": kinds.count("confirmation"),
-        "held_out": len(held_out.rows),
-        "conflicts": len(taught.conflicts) + len(held_out.conflicts),
-    }
-    sets = {"taught": taught.rows, "held_out": held_out.rows, "validation": seed_rows(task, "validation")}
-    return sets, counts
+    return select_examples(db, task, "train", job["example_ids"]), select_examples(db, task, "held_out")
+
+
+def trained_hashes(folder: Path, task: Task) -> set[str]:
+    """The content hashes of the job's training rows."""
+    with (folder / "train.jsonl").open(encoding="utf-8") as lines:
+        return {task.content_hash(task.parse_example(json.loads(line))) for line in lines}
 
 
 def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path, parent_folder: Path) -> None:
@@ -199,7 +202,9 @@ def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path,
         )
     task = get_task(job["task"])
     recipe = Recipe.from_dict(job["recipe"])
-    rows = training_rows(task, select_examples(db, task, "train", job["example_ids"]), recipe)
+    taught, held_out = selections(db, job)
+    kept_out = {task.content_hash(row["example"]) for row in held_out.rows}
+    rows = training_rows(task, taught, recipe, kept_out)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copytree(parent_folder, folder / "parent", copy_function=_link)
@@ -229,31 +234,6 @@ def score(version: Path, sets: dict[str, list[dict[str, Any]]]) -> dict[str, lis
 
     predictor = Predictor.load(version, choose_device("cpu"))
     return {name: predictor.predict([row["example"] for row in rows]) for name, rows in sets.items()}
-
-
-def make_report(
-    job: dict[str, Any],
-    card: dict[str, Any],
-    sets: dict[str, list[dict[str, Any]]],
-    parent_scores: dict[str, list[Any]],
-    child_scores: dict[str, list[Any]],
-) -> dict[str, Any]:
-    """What a person reads after a run: by split, both versions' metrics and the rows that changed."""
-    from models.evaluation import compare, metrics
-
-    task = get_task(job["task"])
-    splits = {}
-    for name, rows in sets.items():
-        labels = [row["label"] for row in rows]
-        outcome = compare(rows, parent_scores[name], child_scores[name])
-        kept = len(outcome.pop("kept"))
-        splits[name] = {
-            "parent": metrics(task, parent_scores[name], labels),
-            "child": metrics(task, child_scores[name], labels),
-            "kept": kept,
-            **outcome,
-        }
-    return {"parent": job["parent_id"], "version": card["id"], "training": card["training"], "splits": splits}
 
 
 def _spawn(folder: Path, device: str) -> psutil.Process:

@@ -20,6 +20,7 @@ from settings import PROJECT
 from tests.conftest import build_tiny, nli, premises
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in cli.app.registered_commands)
+SPLITS = {"taught", "held_out", "siblings", "contrasts", "suites", "retention"}
 
 
 @pytest.fixture
@@ -224,7 +225,7 @@ def test_retrain_promote_and_roll_back(run, write, tmp_path, tiny_store):
     assert read(tmp_path / "out.jsonl")[0]["version"] == "nli-v1"
     versions = {row["id"]: row for row in json.loads(run("versions", "--task", "nli", "--json").stdout)}
     assert (versions["nli-v1"]["live"], versions["nli-v1"]["parent_id"]) == (True, parent)
-    assert set(versions["nli-v1"]["metrics"]) == {"taught", "held_out", "validation"}
+    assert set(versions["nli-v1"]["metrics"]) == SPLITS
     assert json.loads(run("rollback", "--task", "nli", "--json").stdout) == {"live": parent, "before": "nli-v1"}
 
 
@@ -282,6 +283,14 @@ def test_add_model_makes_a_version_that_answers_when_promoted(run, write, tmp_pa
     version = json.loads(run("add-model", f"nli={folder}", "--label-map", names, "--json").stdout)["version"]
     run("promote", version)
     assert version in run("evaluate", "--task", "nli", "--input", write(labelled())).stdout
+
+
+def test_a_version_that_is_held_back_needs_a_reason(run, tiny_store):
+    card = {"id": "nli-v1", "task": "nli", "base": "b", "parent": None}
+    add_version(tiny_store, card, "versions/nli/nli-v1", gate=["it fell by 3 points"])
+    assert "held back: it fell by 3 points" in run("promote", "nli-v1", status=1).stderr
+    run("promote", "nli-v1", "--reason", "a demonstration")
+    assert live_version(tiny_store, "nli") == "nli-v1"
 
 
 def test_help_needs_no_torch(tmp_path):

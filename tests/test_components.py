@@ -169,14 +169,18 @@ def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
     timer, *_ = retrain.tick(lab, "nli", job_id, "")
     assert timer.value == 1.0
     run_worker(lab.settings)
-    seen, status, _, _, report, promote, matrix, _ = retrain.show_run(lab, job_id)
+    seen, status, _, _, report, reason, promote, matrix, _ = retrain.show_run(lab, job_id)
     assert jobs.get_job(lab.db(), job_id)["state"] in status
     assert "General accuracy" in report["value"]
     assert matrix["visible"]
-    assert retrain.tick(lab, "nli", job_id, seen)[2:] == [gr.skip()] * 8
+    assert retrain.tick(lab, "nli", job_id, seen)[2:] == [gr.skip()] * 9
 
     before = live_version(lab.db(), "nli")
-    _, _, token = retrain.promote_run(lab, job_id, "ann")
+    assert reason["visible"] == bool(jobs.get_job(lab.db(), job_id)["report"]["gate"])
+    if reason["visible"]:
+        with pytest.raises(gr.Error, match="held back"):
+            retrain.promote_run(lab, job_id, "", "ann")
+    _, _, token = retrain.promote_run(lab, job_id, "a test", "ann")
     assert lab.serving.predictor("nli").version_id == "nli-v1" == live_version(lab.db(), "nli")
     assert promote["interactive"]
     retrain.undo_promotion(lab, token, "ann")

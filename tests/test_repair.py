@@ -6,7 +6,7 @@ from data.examples import Selection
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.recipe import PRESETS, Recipe
-from models.repair import MOST_VARIANTS, count_rows, training_rows
+from models.repair import MOST_VARIANTS, count_rows, retention_split, training_rows
 from tests.conftest import nli
 
 TASK = TASKS["nli"]
@@ -64,6 +64,23 @@ def test_many_corrections_share_the_variants_of_a_preset():
 def test_rows_are_the_same_for_the_same_seed_and_others_for_another():
     first, second, other = (training_rows(TASK, taught("correction"), Recipe(seed=seed)) for seed in (1, 1, 2))
     assert first == second != other
+
+
+def test_retention_rows_to_measure_with_are_never_trained_on():
+    trained, held = retention_split(TASK)
+    assert len(trained) > 300 < len(held)
+    measured = {TASK.content_hash(row["example"]) for row in held}
+    rows = training_rows(TASK, taught("correction"), PRESETS["thorough"])
+    assert not measured & {TASK.content_hash(row) for row in rows}
+
+
+def test_no_variant_is_a_held_out_example():
+    rows = training_rows(TASK, taught("correction"), Recipe(retention_rows=0))
+    variants = [TASK.content_hash(row) for row in rows if TASK.content_hash(row) != TASK.content_hash(nli())]
+    kept_out = set(variants[:3])
+    rows = training_rows(TASK, taught("correction"), Recipe(retention_rows=0), kept_out)
+    assert not kept_out & {TASK.content_hash(row) for row in rows}
+    assert TASK.content_hash(nli()) in {TASK.content_hash(row) for row in rows}
 
 
 def test_few_rows_are_gone_over_until_the_least_steps_are_made():

@@ -3,8 +3,10 @@
 import pytest
 
 from data.versions import (
+    GateError,
     add_evaluation,
     add_version,
+    gate_of,
     get_version,
     list_versions,
     live_version,
@@ -92,3 +94,25 @@ def test_list_shows_lineage_live_and_newest_metrics(lineage):
 
 def test_list_of_all_tasks(lineage):
     assert len(list_versions(lineage)) == 4
+
+
+def test_a_version_held_back_is_promoted_with_a_reason_only_and_that_is_kept(lineage):
+    card = {"id": "nli-v9", "task": "nli", "base": "b", "parent": "nli-v1"}
+    add_version(lineage, card, "versions/nli/nli-v9", gate=["retention fell by 2.0 points (at most 1)"])
+    promote_version(lineage, "nli-v1", by="ann")
+    with pytest.raises(GateError, match="retention fell"):
+        promote_version(lineage, "nli-v9", by="ann", reason="  ")
+    assert live_version(lineage, "nli") == "nli-v1"
+    promote_version(lineage, "nli-v9", by="ann", reason="for the class on Monday")
+    newest = promotion_history(lineage, "nli")[0]
+    assert (newest["reason"], newest["overrode"]) == (
+        "for the class on Monday",
+        "retention fell by 2.0 points (at most 1)",
+    )
+    promote_version(lineage, "nli-v1", by="ann")
+    promote_version(lineage, "nli-v9", by="ann", reason="undo", going_back=True)
+    assert promotion_history(lineage, "nli")[0]["overrode"] is None
+
+
+def test_what_was_not_measured_is_not_held_back(lineage):
+    assert gate_of(lineage, "nli-v1") == []

@@ -85,12 +85,20 @@ def test_job_ends_with_a_version_and_its_report(tiny_settings, tiny_store, enque
 
     report = job["report"]
     assert (report["parent"], report["version"]) == (parent, "nli-v1")
-    assert report["counts"] == {"corrections": 3, "confirmations": 0, "held_out": 2, "conflicts": 0}
-    assert {name: split["child"]["rows"] for name, split in report["splits"].items()} == {
-        "taught": 3,
+    assert report["counts"] == {
+        "corrections": 3,
+        "confirmations": 0,
         "held_out": 2,
-        "validation": 210,
+        "conflicts": 0,
+        "without_siblings": 3,
     }
+    rows = {name: split["child"]["rows"] for name, split in report["splits"].items()}
+    assert (rows["taught"], rows["held_out"]) == (3, 2)
+    assert rows["contrasts"] > 0
+    assert rows["suites"] >= 100
+    assert rows["retention"] >= 500
+    assert report["reading"] == "few"
+    assert json.loads(get_version(tiny_store, "nli-v1")["gate"]) == report["gate"]
     for split in report["splits"].values():
         changed = {name: len(split[name]) for name in ("fixed", "failing", "broken")}
         assert sum(changed.values()) + split["kept"] == split["child"]["rows"]
@@ -99,7 +107,7 @@ def test_job_ends_with_a_version_and_its_report(tiny_settings, tiny_store, enque
     version = get_version(tiny_store, "nli-v1")
     assert version["parent_id"] == parent
     metrics = {row["id"]: set(row["metrics"]) for row in list_versions(tiny_store, "nli")}
-    assert metrics == {"nli-v1": {"taught", "held_out", "validation"}, parent: {"taught", "held_out", "validation"}}
+    assert metrics == {"nli-v1": set(rows), parent: set(rows)}
     folder = folder_of(tiny_settings, tiny_store, "nli-v1")
     assert "# nli-v1" in (folder / "README.md").read_text()
     taught = [row["example"] for row in select_examples(tiny_store, TASK).rows]

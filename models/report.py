@@ -1,0 +1,164 @@
+"""What a run is judged by: rows that it never trained on, what changed on them, and whether that may be promoted.
+
+taught      the examples it was given
+held_out    flags and confirmations kept out of training
+siblings    unseen: the taught and held-out corrections with other words, same label
+contrasts   unseen: near neighbours of those, with a label that a rule knows
+suites      a few rows of every behavioural suite
+retention   the project's own general examples, never trained on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from data.examples import Selection
+from data.seed import seed_rows
+from data.suites import expand, load_suites
+from data.tasks import Task
+from models import siblings as variants
+from models.evaluation import compare, metrics
+from models.intervals import difference_interval, mcnemar
+from models.predictor import Prediction
+from models.repair import MOST_VARIANTS, retention_split
+
+VARIANT_ROWS = 100
+SUITE_ROWS = 8
+"""Of each suite; with two rows the report sees which suite it must look at, with eight whether it got worse."""
+FEW = 10
+"""Fewer rows than this say nothing of a share."""
+
+Sets = dict[str, list[dict[str, Any]]]
+
+
+def evaluation_sets(
+    task: Task, taught: Selection, held_out: Selection, trained: Collection[str], seed: int
+) -> tuple[Sets, dict[str, int]]:
+    """The rows that parent and child are compared on, and how many the run learns from.
+
+    `trained` holds the content hashes of all training rows: no unseen row is among them.
+    """
+    known = set(trained) | {task.content_hash(row["example"]) for row in (*taught.rows, *held_out.rows)}
+    corrections = [row for row in (*taught.rows, *held_out.rows) if row["kind"] == "correction"]
+    drawn = [_unseen(task, row, variants.siblings, known, seed) for row in corrections]
+    sets = {
+        "taught": taught.rows,
+        "held_out": held_out.rows,
+        "siblings": _in_turn([rows for rows, _ in drawn]),
+        "contrasts": _in_turn([_unseen(task, row, variants.contrasts, known, seed)[0] for row in corrections]),
+        "suites": suite_rows(task),
+        "retention": seed_rows(task, "validation") + retention_split(task)[1],
+    }
+    kinds = [row["kind"] for row in taught.rows]
+    counts = {
+        "corrections": kinds.count("correction"),
+        "confirmations": kinds.count("confirmation"),
+        "held_out": len(held_out.rows),
+        "conflicts": len(taught.conflicts) + len(held_out.conflicts),
+        "without_siblings": sum(
+            not has for row, (_, has) in zip(corrections, drawn, strict=True) if row in taught.rows
+        ),
+    }
+    return sets, counts
+
+
+def suite_rows(task: Task) -> list[dict[str, Any]]:
+    """A few rows of each suite that has labels; those of invariance and direction are the Blind spots tab's."""
+    rows = []
+    for suite in load_suites(task.name):
+        if all(template.label is not None for template in suite.templates):
+            rows += expand(suite, SUITE_ROWS, 0)
+    return rows
+
+
+def _unseen(
+    task: Task, row: dict[str, Any], make: Callable[..., list[variants.Variant]], known: set[str], seed: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """Variants of the correction that are not known, and whether there are any at all."""
+    found = [
+        variant
+        for variant in make(task, row["example"], row["label"], count=MOST_VARIANTS, seed=seed + 1)
+        if variant.rule != variants.REORDERED
+    ]
+    rows = [
+        {
+            "example": variant.example,
+            "label": variant.label,
+            "category": row["category"],
+            "example_id": row["example_id"],
+        }
+        for variant in found
+        if task.content_hash(variant.example) not in known
+    ]
+    return rows, bool(found)
+
+
+def _in_turn(groups: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The first row of each group, then the second of each, up to VARIANT_ROWS."""
+    rows = [row for turn in zip_longest(*groups) for row in turn if row is not None]
+    return rows[:VARIANT_ROWS]
+
+
+def make_splits(
+    task: Task, sets: Sets, before: dict[str, Sequence[Prediction]], after: dict[str, Sequence[Prediction]]
+) -> dict[str, Any]:
+    """For each set both versions' metrics, the rows that changed, and the change with its 95 % interval.
+
+    `change`: points of accuracy (`points`, `low`, `high`; paired bootstrap) and McNemar's `p`.
+    """
+    splits = {}
+    for name, rows in sets.items():
+        labels = [row["label"] for row in rows]
+        outcome = compare(rows, before[name], after[name])
+        kept = len(outcome.pop("kept"))
+        was, now = (
+            [p.label == label for p, label in zip(side[name], labels, strict=True)] for side in (before, after)
+        )
+        low, high = difference_interval(was, now)
+        splits[name] = {
+            "parent": metrics(task, before[name], labels),
+            "child": metrics(task, after[name], labels),
+            "change": {
+                "points": 100 * (sum(now) - sum(was)) / max(len(rows), 1),
+                "low": 100 * low,
+                "high": 100 * high,
+                "p": mcnemar(len(outcome["fixed"]), len(outcome["broken"])),
+            },
+            "kept": kept,
+            **outcome,
+        }
+    return splits
+
+
+def gate_reasons(splits: dict[str, Any], *, retention: float, contrasts: float) -> list[str]:
+    """Why the version should not be promoted as it is; empty where it may be. The budgets are points of accuracy."""
+    reasons = []
+    for name, words, budget in (
+        ("retention", "general accuracy on the retention set", retention),
+        ("contrasts", "accuracy on contrasts of the corrections", contrasts),
+    ):
+        fall = -splits[name]["change"]["points"]
+        if splits[name]["child"]["rows"] >= FEW and fall > budget + 1e-9:
+            reasons.append(f"{words} fell by {fall:.1f} points (at most {budget:g})")
+    return reasons
+
+
+def reading(splits: dict[str, Any]) -> str:
+    """What the run has learnt, in a word: `few`, `nothing`, `memorised`, `shortcut`, `learnt` or `partly`.
+
+    Few: there are not enough unseen siblings to tell. Shortcut: the siblings are right now and the contrasts, which
+    share their words, are wrong.
+    """
+    taught, siblings, contrasts = (splits[name] for name in ("taught", "siblings", "contrasts"))
+    if siblings["child"]["rows"] < FEW:
+        return "few"
+    if taught["child"]["accuracy"] < 0.5:
+        return "nothing"
+    share = siblings["child"]["accuracy"]
+    if share < 0.5:
+        return "memorised"
+    if contrasts["child"]["rows"] >= FEW and contrasts["change"]["points"] < -20:
+        return "shortcut"
+    return "learnt" if share >= 0.8 else "partly"
