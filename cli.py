@@ -235,11 +235,16 @@ def list_versions(
 def promote(
     version: str,
     reason: Annotated[str, typer.Option(help="Kept with the promotion; needed where the version is held back")] = "",
+    strength: Annotated[float, typer.Option(help="0.1 to 1: between its parent and the version as trained")] = 1.0,
     as_json: AsJson = False,
     workspace: Workspace = None,
 ) -> None:
     """Make a version the one that answers."""
     with lab(workspace) as (settings, db):
+        if strength != 1.0:
+            from models.registry import register_strength
+
+            version = register_strength(settings, db, jobs.job_of_version(db, version), round(strength, 1))
         before = versions.promote_version(db, version, by=settings.annotator, reason=reason)
         show({"live": version, "before": before}, as_json, f"{version} answers now; before it {before}.")
 

@@ -27,6 +27,10 @@ class Settings:
     taught, and still be promoted without a reason."""
 
     @property
+    def budgets(self) -> dict[str, float]:
+        return {"retention": self.retention_budget, "contrasts": self.contrast_budget}
+
+    @property
     def store(self) -> Path:
         return self.workspace / "blindspot.db"
 

@@ -59,6 +59,31 @@ def confusion(
     return _finish(figure, None, 340)
 
 
+def dial(points: list[dict[str, Any]], best: float | None, height: int = 300) -> go.Figure:
+    """What is repaired and what is kept along the strength from parent (0) to child (1)."""
+    figure = go.Figure()
+    for name, title, colour, dash in (
+        ("siblings", "unseen siblings", ACCENT, "solid"),
+        ("taught", "taught", ACCENT, "dot"),
+        ("contrasts", "unseen contrasts", OPPOSE, "solid"),
+        ("retention", "retention set", MUTED, "solid"),
+    ):
+        shown = [point for point in points if point[name] is not None]
+        if shown:
+            figure.add_scatter(
+                x=[point["alpha"] for point in shown],
+                y=[point[name] for point in shown],
+                mode="lines+markers",
+                name=title,
+                line={"color": colour, "width": 2.5, "dash": dash},
+            )
+    if best is not None:
+        figure.add_vline(x=best, line={"color": ACCENT, "width": 1, "dash": "dash"})
+    figure.update_xaxes(title="strength (0: as before, 1: as trained)", range=[-0.02, 1.02], dtick=0.2)
+    figure.update_yaxes(title="right (%)", range=[-3, 103])
+    return _finish(figure, None, height)
+
+
 def running_mean(values: list[float], window: int = 9) -> list[float]:
     """The mean of each value and those up to `window` - 1 before it."""
     means = []

@@ -19,6 +19,7 @@ from data.queries import incoming
 from data.tasks import get_task
 from data.versions import live_version, live_versions, promote_version
 from models.recipe import DATA, METHODS, PRESETS, Recipe, preset
+from models.registry import register_strength
 from models.retraining import estimate_seconds, request_retrain
 
 NO_JOB = highlight.empty(
@@ -59,6 +60,17 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
             cancel = gr.Button("Cancel", visible=False, elem_id="retrain-cancel")
             curve = gr.Plot(show_label=False, visible=False)
             report = gr.HTML(visible=False, elem_id="retrain-report")
+            along = gr.Plot(show_label=False, visible=False)
+            strength = gr.Slider(
+                0.1,
+                1.0,
+                value=1.0,
+                step=0.1,
+                label="Strength",
+                info="Between the version before (0) and as trained (1): less strength repairs less and breaks less.",
+                visible=False,
+                elem_id="retrain-strength",
+            )
             with gr.Row(equal_height=True):
                 reason = gr.Textbox(
                     label="Reason to promote it all the same", visible=False, max_lines=2, elem_id="retrain-reason"
@@ -69,7 +81,7 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
     toast = build_toast("retrain")
 
     options = [task, size, mix, method, epochs, rate, seed]
-    view = [seen, status, cancel, curve, report, reason, promote, matrix, cases]
+    view = [seen, status, cancel, curve, report, along, strength, reason, promote, matrix, cases]
     quiet = {"queue": False, "show_progress": "hidden"}
     gr.on(
         [tab.select, task.change, size.change, mix.change, method.change, epochs.change],
@@ -87,9 +99,10 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
     )
     timer.tick(lab.bind(tick), [task, chosen, seen], [timer, chosen, *view], **quiet)
     cancel.click(lab.bind(cancel_run), [chosen], [cancel], **quiet)
-    promote.click(lab.bind(promote_run), [chosen, reason, annotator], toast.outputs, queue=False).success(
+    promote.click(lab.bind(promote_run), [chosen, strength, reason, annotator], toast.outputs, queue=False).success(
         lab.bind(show_run), [chosen], view, **quiet
     ).then(lab.bind(show_plan), options, [news, estimate, start], **quiet)
+    strength.change(lab.bind(show_promotion), [chosen, strength], [reason, promote], **quiet)
     toast.undo.click(lab.bind(undo_promotion), [toast.token, annotator], toast.outputs, **quiet).success(
         lab.bind(show_run), [chosen], view, **quiet
     )
@@ -178,52 +191,82 @@ def tick(lab: Lab, task_name: str, job_id: str | None, seen: str) -> list[Any]:
         return [timer, run_choices(lab, task_name, newest), *show_run(lab, newest)]
     if job_id and state_key(lab, job_id) != seen:
         return [timer, gr.skip(), *show_run(lab, job_id)]
-    return [timer, *[gr.skip()] * 10]
+    return [timer, *[gr.skip()] * 12]
 
 
 def state_key(lab: Lab, job_id: str) -> str:
     """Differs whenever the page must show something else of the job."""
     job = jobs.get_job(lab.db(), job_id)
     live = live_versions(lab.db()).get(job["task"])
-    return json.dumps([job_id, job["state"], job["phase"], (job["progress"] or [None])[-1], live])
+    has_dial = bool(job["report"] and "dial" in job["report"])
+    return json.dumps([job_id, job["state"], job["phase"], (job["progress"] or [None])[-1], live, has_dial])
 
 
 @known_errors
 def show_run(lab: Lab, job_id: str | None) -> list[Any]:
-    """Updates for the run's view: what was seen, status, cancel, curve, report, reason, promote, matrices, cases."""
+    """Updates for the run's view, in its order."""
     hidden = gr.update(visible=False)
     if not job_id:
-        return ["", NO_JOB, *[hidden] * 7]
+        return ["", NO_JOB, *[hidden] * 9]
     job = jobs.get_job(lab.db(), job_id)
     progress = job["progress"] or []
     running = job["state"] in jobs.ACTIVE
     curve = gr.update(value=figures.loss_curve(progress), visible=True) if len(progress) > 1 else hidden
-    report, reason, promote, matrix, cases = [hidden] * 5
+    report, along, strength, reason, promote, matrix, cases = [hidden] * 7
     if job["report"]:
         report = gr.update(value=report_view.report_html(job), visible=True)
         matrix = confusion_update(job)
         cases = gr.update(value=report_view.all_cases_html(job), visible=True)
-        live = live_versions(lab.db()).get(job["task"])
-        is_live = live == job["version_id"]
-        held_back = bool(job["report"].get("gate")) and not is_live
-        reason = gr.update(visible=held_back)
-        promote = gr.update(
-            value=f"{job['version_id']} is live" if is_live else f"Promote {job['version_id']}",
-            variant="secondary" if held_back else "primary",
-            interactive=not is_live,
-            visible=True,
-        )
+        dial = job["report"].get("dial")
+        chosen = dial["best"] if dial and dial["best"] and job["report"]["gate"] else 1.0
+        if dial:
+            along = gr.update(value=figures.dial(dial["points"], dial["best"]), visible=True)
+            strength = gr.update(value=chosen, visible=True)
+        reason, promote = show_promotion(lab, job_id, chosen)
     return [
         state_key(lab, job_id),
         report_view.status_html(job),
         gr.update(visible=running, interactive=job["state"] != "cancelling"),
         curve,
         report,
+        along,
+        strength,
         reason,
         promote,
         matrix,
         cases,
     ]
+
+
+@known_errors
+def show_promotion(lab: Lab, job_id: str, strength: float) -> list[Any]:
+    """Updates for the reason and the button that promotes the run's version at that strength."""
+    job = jobs.get_job(lab.db(), job_id)
+    if not job["report"]:
+        return [gr.skip(), gr.skip()]
+    name = job["version_id"] if strength == 1 else f"{job['version_id']}-s{round(100 * strength)}"
+    is_live = live_versions(lab.db()).get(job["task"]) == name
+    against = [] if is_live else held_back(lab, job, strength)
+    return [
+        gr.update(visible=bool(against), info="; ".join(against)),
+        gr.update(
+            value=f"{name} is live" if is_live else f"Promote {name}",
+            variant="secondary" if against else "primary",
+            interactive=not is_live,
+            visible=True,
+        ),
+    ]
+
+
+def held_back(lab: Lab, job: dict[str, Any], strength: float) -> list[str]:
+    """What speaks against promoting the run's version at that strength."""
+    report = job["report"]
+    if strength == 1 or "dial" not in report:
+        return report["gate"]
+    from models.dial import point_reasons
+
+    counts = {name: split["child"]["rows"] for name, split in report["splits"].items()}
+    return point_reasons(report["dial"]["points"], strength, counts, **lab.settings.budgets)
 
 
 @known_errors
@@ -233,9 +276,9 @@ def cancel_run(lab: Lab, job_id: str) -> Any:
 
 
 @known_errors
-def promote_run(lab: Lab, job_id: str, reason: str | None, annotator: str) -> list[Any]:
-    """Makes the run's version the one that answers, from now on and for everyone."""
-    version_id = jobs.get_job(lab.db(), job_id)["version_id"]
+def promote_run(lab: Lab, job_id: str, strength: float, reason: str | None, annotator: str) -> list[Any]:
+    """Makes the run's version, at that strength, the one that answers, from now on and for everyone."""
+    version_id = register_strength(lab.settings, lab.db(), job_id, round(strength, 1))
     before = promote_version(lab.db(), version_id, by=annotator, reason=reason or "")
     lab.serving.refresh()
     return show_toast(f"{escape(version_id)} answers now.", {"back_to": before})

@@ -119,6 +119,20 @@ def finish(
         )
 
 
+def job_of_version(db: Database, version_id: str) -> str:
+    """The id of the job that made the version. Raises ValueError where none did."""
+    found = db.execute("SELECT id FROM jobs WHERE version_id = ?", [version_id]).fetchone()
+    if found is None:
+        raise ValueError(f"Expected a version that a retrain made; {version_id} was not.")
+    return found[0]
+
+
+def set_report(db: Database, job_id: str, report: dict[str, Any]) -> None:
+    """Puts what was measured after the job's end into its report."""
+    with writing(db):
+        db["jobs"].update(job_id, {"report": json.dumps(report, ensure_ascii=False)})
+
+
 def requeue_orphans(db: Database) -> list[str]:
     """For a worker that has just become the only one: jobs that a dead worker left go back in the queue."""
     with writing(db):

@@ -28,6 +28,11 @@ def card_text(card: dict[str, Any]) -> str:
         "confirmed examples of its store.",
         f"- {training.get('seconds', 0):g} s on {training.get('device', 'an unknown device')} in "
         f"{training.get('precision', 'fp32')}.",
+        *(
+            [f"- At strength {card['strength']:g} between that parent and `{card['strength_of']}`."]
+            if "strength" in card
+            else []
+        ),
         "- Recipe: " + ", ".join(f"{name} {value}" for name, value in recipe.items()) + ".",
         "- Libraries: " + ", ".join(f"{name} {v}" for name, v in card.get("libraries", {}).items()) + ".",
         "",

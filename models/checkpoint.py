@@ -133,19 +133,24 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
         ) from error
     if config.get("peft_type") != "LORA":
         raise CheckpointError(f"Expected a LORA adapter in {folder}; found {config.get('peft_type')}.")
-    scale = config["lora_alpha"] / (config["r"] ** 0.5 if config.get("use_rslora") else config["r"])
-    weights = dict(model.named_parameters())
     try:
-        with torch.no_grad():
-            for key, tensor in tensors.items():
-                name = key.removeprefix("base_model.model.")
-                if name.endswith(".lora_A.weight"):
-                    up = tensors[key.replace(".lora_A.", ".lora_B.")].float()
-                    weights[name.replace(".lora_A.", ".")].add_(scale * (up @ tensor.float()))
-                elif not name.endswith(".lora_B.weight"):
-                    weights[name].copy_(tensor)
+        apply_adapter(model, tensors, config)
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(f"The adapter in {folder} does not fit its base: {error}.") from error
+
+
+def apply_adapter(model: torch.nn.Module, tensors: dict[str, torch.Tensor], config: dict[str, Any]) -> None:
+    """Adds the adapter's products to the model's weights, in place. Raises KeyError or RuntimeError on a misfit."""
+    scale = config["lora_alpha"] / (config["r"] ** 0.5 if config.get("use_rslora") else config["r"])
+    weights = dict(model.named_parameters())
+    with torch.no_grad():
+        for key, tensor in tensors.items():
+            name = key.removeprefix("base_model.model.")
+            if name.endswith(".lora_A.weight"):
+                up = tensors[key.replace(".lora_A.", ".lora_B.")].float()
+                weights[name.replace(".lora_A.", ".")].add_(scale * (up @ tensor.float()))
+            elif not name.endswith(".lora_B.weight"):
+                weights[name].copy_(tensor)
 
 
 def halve_adapter(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from data.jobs import get_job
 from data.store import now, writing
 from data.tasks import TASKS, get_task
 from data.versions import add_version, get_version, live_versions, promote_version
@@ -84,6 +85,33 @@ def register_pretrained(
         "created_at": now(),
     }
     _register(settings, db, card, None, f"from {source}")
+    return version_id
+
+
+def register_strength(settings: Settings, db: Database, job_id: str, alpha: float) -> str:
+    """The version that a job made, at a lower strength (see `models.dial`), as a version of its own; returns its id.
+
+    Raises ValueError where the strength was not scored, and CheckpointError.
+    """
+    job = get_job(db, job_id)
+    dial = (job["report"] or {}).get("dial")
+    if alpha == 1.0:
+        return job["version_id"]
+    if not dial or alpha not in [point["alpha"] for point in dial["points"][1:]]:
+        raise ValueError(f"Expected a strength that job {job_id} was scored at (0.1 to 1.0); found {alpha:g}.")
+    from models.dial import point_reasons, write_blend
+
+    version_id = f"{job['version_id']}-s{round(100 * alpha)}"
+    if db["versions"].count_where("id = ?", [version_id]):
+        return version_id
+    relative = f"versions/{job['task']}/{version_id}"
+    if not (settings.workspace / relative).exists():
+        ends = (folder_of(settings, db, job["parent_id"]), folder_of(settings, db, job["version_id"]))
+        write_blend(*ends, alpha, settings.workspace / relative, version_id)
+    counts = {name: split["child"]["rows"] for name, split in job["report"]["splits"].items()}
+    gate = point_reasons(dial["points"], alpha, counts, **settings.budgets)
+    card = read_card(settings.workspace / relative)
+    add_version(db, card, relative, f"{job['version_id']} at strength {alpha:g}", gate)
     return version_id
 
 

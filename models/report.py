@@ -134,15 +134,25 @@ def make_splits(
 
 def gate_reasons(splits: dict[str, Any], *, retention: float, contrasts: float) -> list[str]:
     """Why the version should not be promoted as it is; empty where it may be. The budgets are points of accuracy."""
-    reasons = []
-    for name, words, budget in (
-        ("retention", "general accuracy on the retention set", retention),
-        ("contrasts", "accuracy on contrasts of the corrections", contrasts),
-    ):
-        fall = -splits[name]["change"]["points"]
-        if splits[name]["child"]["rows"] >= FEW and fall > budget + 1e-9:
-            reasons.append(f"{words} fell by {fall:.1f} points (at most {budget:g})")
-    return reasons
+    falls = {
+        name: -splits[name]["change"]["points"]
+        for name in ("retention", "contrasts")
+        if splits[name]["child"]["rows"] >= FEW
+    }
+    return reasons_against(falls, retention=retention, contrasts=contrasts)
+
+
+def reasons_against(falls: dict[str, float], *, retention: float, contrasts: float) -> list[str]:
+    """A sentence for each fall, in points, that is over its budget."""
+    budgets = {
+        "retention": ("general accuracy on the retention set", retention),
+        "contrasts": ("accuracy on contrasts of the corrections", contrasts),
+    }
+    return [
+        f"{budgets[name][0]} fell by {fall:.1f} points (at most {budgets[name][1]:g})"
+        for name, fall in falls.items()
+        if fall > budgets[name][1] + 1e-9
+    ]
 
 
 def reading(splits: dict[str, Any]) -> str:

@@ -156,7 +156,7 @@ def _run(settings: Settings, db: Database, job: dict[str, Any], folder: Path) ->
         "splits": splits,
         "counts": counts,
         "reading": reading(splits),
-        "gate": gate_reasons(splits, retention=settings.retention_budget, contrasts=settings.contrast_budget),
+        "gate": gate_reasons(splits, **settings.budgets),
         "seconds": round(time.monotonic() - started, 1),
     }
     if made != target:
@@ -174,7 +174,29 @@ def _run(settings: Settings, db: Database, job: dict[str, Any], folder: Path) ->
     jobs.finish(db, job["id"], card, f"versions/{job['task']}/{version_id}", evaluations, report)
     for leftover in ("checkpoints", "encoder", "parent"):
         shutil.rmtree(folder / leftover, ignore_errors=True)
+    add_dial(settings, db, job["id"], report, (parent_folder, target), sets, (parent_scores, child_scores))
     return report
+
+
+def add_dial(
+    settings: Settings,
+    db: Database,
+    job_id: str,
+    report: dict[str, Any],
+    ends: tuple[Path, Path],
+    sets: dict[str, list[dict[str, Any]]],
+    scores: tuple[dict[str, list[Any]], dict[str, list[Any]]],
+) -> None:
+    """Adds to the report of a job that is done how the version does at lower strengths; best effort."""
+    from models.dial import best_alpha, score_dial
+
+    try:
+        points = score_dial(*ends, sets, *scores)
+        counts = {name: len(rows) for name, rows in sets.items()}
+        best = best_alpha(points, counts, **settings.budgets)
+        jobs.set_report(db, job_id, {**report, "dial": {"points": points, "best": best}})
+    except Exception:
+        log.exception("job %s: the strength dial failed", job_id)
 
 
 def selections(db: Database, job: dict[str, Any]) -> tuple[Selection, Selection]:

@@ -169,25 +169,31 @@ def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
     timer, *_ = retrain.tick(lab, "nli", job_id, "")
     assert timer.value == 1.0
     run_worker(lab.settings)
-    seen, status, _, _, report, reason, promote, matrix, _ = retrain.show_run(lab, job_id)
+    seen, status, _, _, report, along, strength, reason, promote, matrix, _ = retrain.show_run(lab, job_id)
     assert jobs.get_job(lab.db(), job_id)["state"] in status
     assert "General accuracy" in report["value"]
     assert matrix["visible"]
-    assert retrain.tick(lab, "nli", job_id, seen)[2:] == [gr.skip()] * 9
+    assert along["visible"]
+    assert strength["visible"]
+    assert retrain.tick(lab, "nli", job_id, seen)[2:] == [gr.skip()] * 11
 
     before = live_version(lab.db(), "nli")
     assert reason["visible"] == bool(jobs.get_job(lab.db(), job_id)["report"]["gate"])
     if reason["visible"]:
         with pytest.raises(gr.Error, match="held back"):
-            retrain.promote_run(lab, job_id, "", "ann")
-    _, _, token = retrain.promote_run(lab, job_id, "a test", "ann")
+            retrain.promote_run(lab, job_id, 1.0, "", "ann")
+    _, _, token = retrain.promote_run(lab, job_id, 1.0, "a test", "ann")
     assert lab.serving.predictor("nli").version_id == "nli-v1" == live_version(lab.db(), "nli")
     assert promote["interactive"]
     retrain.undo_promotion(lab, token, "ann")
     assert lab.serving.predictor("nli").version_id == before
 
+    retrain.promote_run(lab, job_id, 0.3, "a test", "ann")
+    assert lab.serving.predictor("nli").version_id == "nli-v1-s30"
+    assert retrain.show_promotion(lab, job_id, 0.3)[1]["value"] == "nli-v1-s30 is live"
+
     table, *_ = versions.show_versions(lab, "nli")
-    assert "nli-v1" in table
+    assert "nli-v1 at strength 0.3" in table
     assert "nli-v1" in versions.show_card(lab, "nli-v1")
     html = versions.compare_versions(lab, "nli", before, "nli-v1", *values_of("nli", nli()))
     assert before in html
@@ -227,6 +233,10 @@ def test_figures_carry_titles_axes_and_units():
     curve = figures.loss_curve([{"step": 1, "steps": 2, "loss": 1.0}, {"step": 2, "steps": 2, "loss": 0.5}])
     assert curve.layout.xaxis.title.text == "training step"
     assert "loss" in curve.layout.yaxis.title.text
+    points = [{"alpha": a, "taught": 50, "siblings": None, "contrasts": 90, "retention": 80} for a in (0.0, 1.0)]
+    dial = figures.dial(points, 1.0)
+    assert "strength" in dial.layout.xaxis.title.text
+    assert {trace.name for trace in dial.data} == {"taught", "unseen contrasts", "retention set"}
     matrix = figures.confusion(["a", "b"], [[1, 0], [0, 1]], [[1, 0], [1, 0]], ("before", "after"))
     assert matrix.layout.xaxis.title.text == "predicted label"
 
