@@ -10,18 +10,22 @@ from typing import Any
 import gradio as gr
 
 from components import figures, highlight, report_view
+from components.blame import build_blame, show_blame
 from components.context import Lab
 from components.errors import known_errors
 from components.toast import build_toast, hide_toast, show_toast
 from data import jobs
 from data.examples import select_examples
-from data.queries import incoming
-from data.tasks import get_task
+from data.queries import disagreements, incoming
+from data.tasks import Task, get_task
 from data.versions import live_version, live_versions, promote_version
 from models.recipe import DATA, METHODS, PRESETS, Recipe, preset
 from models.registry import register_strength
 from models.retraining import estimate_seconds, request_retrain
 
+SHOWN_CONFLICTS = 5
+VIEW = 16
+"""How many parts the view of a run has."""
 NO_JOB = highlight.empty(
     "No run yet",
     "Flag some wrong answers in the Probe tab, then press Retrain. Progress and report appear here.",
@@ -78,10 +82,11 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
                 promote = gr.Button("Promote", variant="primary", visible=False, elem_id="retrain-promote")
             matrix = gr.Plot(show_label=False, visible=False)
             cases = gr.HTML(visible=False, elem_id="retrain-cases")
+            suspects = build_blame(lab, chosen)
     toast = build_toast("retrain")
 
     options = [task, size, mix, method, epochs, rate, seed]
-    view = [seen, status, cancel, curve, report, along, strength, reason, promote, matrix, cases]
+    view = [seen, status, cancel, curve, report, along, strength, reason, promote, matrix, cases, *suspects.outputs]
     quiet = {"queue": False, "show_progress": "hidden"}
     gr.on(
         [tab.select, task.change, size.change, mix.change, method.change, epochs.change],
@@ -97,6 +102,9 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
     start.click(lab.bind(start_run), [*options, annotator], [chosen], **quiet).success(
         lab.bind(show_run), [chosen], view, **quiet
     )
+    suspects.again.click(
+        lab.bind(run_without), [*options, annotator, chosen, suspects.suspects], [chosen], **quiet
+    ).success(lab.bind(show_run), [chosen], view, **quiet)
     timer.tick(lab.bind(tick), [task, chosen, seen], [timer, chosen, *view], **quiet)
     cancel.click(lab.bind(cancel_run), [chosen], [cancel], **quiet)
     promote.click(lab.bind(promote_run), [chosen, strength, reason, annotator], toast.outputs, queue=False).success(
@@ -143,13 +151,32 @@ def show_plan(lab: Lab, task_name: str, size: str, *options: Any) -> list[Any]:
     else:
         html.append("<p>Nothing. Flag wrong answers in the Probe tab.</p>")
     html.append("</div>")
+    if selection.conflicts:
+        html.append(conflicts_html(lab, task, selection.conflicts))
     if not taught:
         return ["".join(html), "", gr.update(interactive=False)]
     seconds, basis = estimate_seconds(db, task, read_recipe(size, *options), taught)
     plan = f"{taught} examples to learn from; about <b>{report_view.duration(seconds)}</b> ({escape(basis)})."
-    if selection.conflicts:
-        plan += f" {len(selection.conflicts)} more are left out, since their annotators disagree."
     return ["".join(html), f'<div class="hint">{plan}</div>', gr.update(interactive=True)]
+
+
+def conflicts_html(lab: Lab, task: Task, example_ids: list[int]) -> str:
+    """Examples that were given two labels, named, and what to do about them."""
+    lines = []
+    for row in disagreements(lab.db(), example_ids[:SHOWN_CONFLICTS]):
+        names = task.label_names(row["example"])
+        said = ", ".join(
+            f"{escape(who)}: <b>{escape(names[task.parse_label(label, row['example'])])}</b>"
+            for who, label in row["labels"].items()
+        )
+        lines.append(f"<li>{highlight.example_text(task, row['example'], 160)}<br>{said}</li>")
+    more = len(example_ids) - SHOWN_CONFLICTS
+    if more > 0:
+        lines.append(f"<li>and {more} more</li>")
+    return (
+        f'<div class="warn"><b>{len(example_ids)} left out:</b> annotators disagree. Edit or delete one of the '
+        f"verdicts in Review to take them in.<ul>{''.join(lines)}</ul></div>"
+    )
 
 
 @known_errors
@@ -168,6 +195,35 @@ def start_run(
     recipe = read_recipe(size, mix, method, epochs, rate, seed)
     job_id = request_retrain(lab.settings, lab.db(), get_task(task_name), size, requested_by=annotator, recipe=recipe)
     return run_choices(lab, task_name, job_id)
+
+
+@known_errors
+def run_without(
+    lab: Lab,
+    task_name: str,
+    size: str,
+    mix: str,
+    method: str,
+    epochs: Any,
+    rate: Any,
+    seed: Any,
+    annotator: str,
+    job_id: str,
+    left_out: list[int],
+) -> Any:
+    """Queues the run again, from the same parent, without the examples that are to blame."""
+    parent_id = jobs.get_job(lab.db(), job_id)["parent_id"]
+    again = request_retrain(
+        lab.settings,
+        lab.db(),
+        get_task(task_name),
+        size,
+        requested_by=annotator,
+        recipe=read_recipe(size, mix, method, epochs, rate, seed),
+        parent_id=parent_id,
+        without=set(left_out),
+    )
+    return run_choices(lab, task_name, again)
 
 
 def show_runs(lab: Lab, task_name: str) -> Any:
@@ -191,7 +247,7 @@ def tick(lab: Lab, task_name: str, job_id: str | None, seen: str) -> list[Any]:
         return [timer, run_choices(lab, task_name, newest), *show_run(lab, newest)]
     if job_id and state_key(lab, job_id) != seen:
         return [timer, gr.skip(), *show_run(lab, job_id)]
-    return [timer, *[gr.skip()] * 12]
+    return [timer, *[gr.skip()] * (1 + VIEW)]
 
 
 def state_key(lab: Lab, job_id: str) -> str:
@@ -207,12 +263,12 @@ def show_run(lab: Lab, job_id: str | None) -> list[Any]:
     """Updates for the run's view, in its order."""
     hidden = gr.update(visible=False)
     if not job_id:
-        return ["", NO_JOB, *[hidden] * 9]
+        return ["", NO_JOB, *[hidden] * (VIEW - 2)]
     job = jobs.get_job(lab.db(), job_id)
     progress = job["progress"] or []
     running = job["state"] in jobs.ACTIVE
     curve = gr.update(value=figures.loss_curve(progress), visible=True) if len(progress) > 1 else hidden
-    report, along, strength, reason, promote, matrix, cases = [hidden] * 7
+    report, along, strength, reason, promote, matrix, cases, *suspects = [hidden] * 12
     if job["report"]:
         report = gr.update(value=report_view.report_html(job), visible=True)
         matrix = confusion_update(job)
@@ -223,6 +279,7 @@ def show_run(lab: Lab, job_id: str | None) -> list[Any]:
             along = gr.update(value=figures.dial(dial["points"], dial["best"]), visible=True)
             strength = gr.update(value=chosen, visible=True)
         reason, promote = show_promotion(lab, job_id, chosen)
+        suspects = show_blame(job)
     return [
         state_key(lab, job_id),
         report_view.status_html(job),
@@ -235,6 +292,7 @@ def show_run(lab: Lab, job_id: str | None) -> list[Any]:
         promote,
         matrix,
         cases,
+        *suspects,
     ]
 
 

@@ -59,6 +59,19 @@ def facets(db: Database, task: str | None = None) -> dict[str, list[str]]:
     }
 
 
+def disagreements(db: Database, example_ids: list[int]) -> list[dict[str, Any]]:
+    """For each of the examples its `fields` and `labels`: who said what, newest verdict of each annotator."""
+    rows: dict[int, dict[str, Any]] = {}
+    for row in db.query(
+        "SELECT e.id, e.fields, v.annotator, v.expected_label FROM verdicts v JOIN examples e ON e.id = v.example_id "
+        "WHERE v.archived_at IS NULL AND e.id IN (SELECT value FROM json_each(?)) ORDER BY v.id",
+        [json.dumps(example_ids)],
+    ):
+        found = rows.setdefault(row["id"], {"example": json.loads(row["fields"]), "labels": {}})
+        found["labels"][row["annotator"]] = row["expected_label"]
+    return list(rows.values())
+
+
 def incoming(db: Database, task: Task, live_id: str) -> list[dict[str, Any]]:
     """What the live version was not trained on: by category, counts of `corrections`, `confirmations`
     and `held_out` (examples, not verdicts)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlite_utils import Database
 
 from data.examples import select_examples
@@ -27,20 +29,24 @@ def request_retrain(
     *,
     requested_by: str,
     recipe: Recipe | None = None,
+    parent_id: str | None = None,
+    without: Collection[int] = frozenset(),
 ) -> str:
     """Queues a run over all that was taught so far and sees to a worker; returns the job's id.
 
-    The run starts from the live version. `recipe` takes the place of the preset's own. Raises ValueError
-    where there is nothing to train on, and StoreError.
+    The run starts from `parent_id`, else from the live version. `recipe` takes the place of the preset's own, and
+    the examples whose ids are in `without` are left out. Raises ValueError where there is nothing to train on, and
+    StoreError.
     """
     recipe = recipe or recipes.preset(preset)
     selection = select_examples(db, task)
+    selection.rows = [row for row in selection.rows if row["example_id"] not in without]
     if not selection.rows:
         raise ValueError(_why_nothing(db, task, len(selection.conflicts)))
     job_id = enqueue(
         db,
         task.name,
-        parent_id=live_version(db, task.name),
+        parent_id=parent_id or live_version(db, task.name),
         preset=preset,
         recipe=recipe.to_dict(),
         example_ids=[row["example_id"] for row in selection.rows],

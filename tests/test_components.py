@@ -3,7 +3,7 @@
 import gradio as gr
 import pytest
 
-from components import figures, highlight, probe, report_view, retrain, review, versions
+from components import blame, figures, highlight, probe, report_view, retrain, review, versions
 from components.context import Lab
 from components.task_form import fill_form, input_count, read_form
 from data import jobs
@@ -169,13 +169,13 @@ def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
     timer, *_ = retrain.tick(lab, "nli", job_id, "")
     assert timer.value == 1.0
     run_worker(lab.settings)
-    seen, status, _, _, report, along, strength, reason, promote, matrix, _ = retrain.show_run(lab, job_id)
+    seen, status, _, _, report, along, strength, reason, promote, matrix, *_ = retrain.show_run(lab, job_id)
     assert jobs.get_job(lab.db(), job_id)["state"] in status
     assert "General accuracy" in report["value"]
     assert matrix["visible"]
     assert along["visible"]
     assert strength["visible"]
-    assert retrain.tick(lab, "nli", job_id, seen)[2:] == [gr.skip()] * 11
+    assert retrain.tick(lab, "nli", job_id, seen)[2:] == [gr.skip()] * 16
 
     before = live_version(lab.db(), "nli")
     assert reason["visible"] == bool(jobs.get_job(lab.db(), job_id)["report"]["gate"])
@@ -198,6 +198,43 @@ def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
     html = versions.compare_versions(lab, "nli", before, "nli-v1", *values_of("nli", nli()))
     assert before in html
     assert "nli-v1" in html
+
+
+def test_what_broke_an_example_is_found_and_left_out_of_the_next_run(lab, monkeypatch):
+    monkeypatch.setattr("models.retraining.ensure_worker", lambda settings: None)
+    ids = []
+    for premise in premises("train", 3):
+        _, answer, *_ = run(lab, nli(premise))
+        probe.save_wrong(lab, answer, (answer["label"] + 1) % 3, "negation", "", "ann")
+    plan = ["nli", "quick", "corrections", "lora", 3, 5e-3, 0, "ann"]
+    job_id = retrain.start_run(lab, *plan)["value"]
+    run_worker(lab.settings)
+    job = jobs.get_job(lab.db(), job_id)
+    broken = blame.show_blame(job)[1]["choices"]
+    assert len(broken) == sum(len(split["broken"]) for split in job["report"]["splits"].values()) > 0
+    table, suspects, again = blame.find_blame(lab, job_id, broken[0][1])
+    assert "works against it" in table
+    ids = [number for _, number in suspects["choices"]]
+    assert again["visible"]
+    assert set(ids) <= set(job["example_ids"])
+    second = jobs.get_job(lab.db(), retrain.run_without(lab, *plan, job_id, ids[:1])["value"])
+    assert (second["parent_id"], second["state"]) == (job["parent_id"], "queued")
+    assert set(second["example_ids"]) == set(job["example_ids"]) - set(ids[:1])
+    with pytest.raises(gr.Error, match="Choose a newly broken example"):
+        blame.find_blame(lab, job_id, None)
+
+
+def test_contradictory_corrections_are_named_before_training(lab):
+    (premise,) = premises("train")
+    _, answer, *_ = run(lab, nli(premise, "<b>Boats</b> float."))
+    for annotator, label in (("ann", 1), ("bob", 2)):
+        said = (answer["label"] + label) % 3
+        probe.save_wrong(lab, answer, said, "negation", "", annotator)
+    news, _, start = retrain.show_plan(lab, "nli", "quick", "phenomenon", "lora", None, None, 0)
+    assert "1 left out" in news
+    assert "ann: <b>" in news
+    assert "&lt;b&gt;Boats" in news
+    assert start["interactive"] is False
 
 
 def test_a_version_that_cannot_be_loaded_is_not_promoted(lab):
