@@ -25,8 +25,7 @@ from models.predictor import Prediction, Predictor
 from models.report import FEW, Sets, reasons_against
 
 ALPHAS = tuple(step / 10 for step in range(11))
-ROWS = {"taught": 40, "siblings": 40, "contrasts": 40, "retention": 200}
-"""How many rows of each set a point is scored on: eleven points have to be quick."""
+MEASURED = ("taught", "siblings", "contrasts", "retention")
 PREFIX = "base_model.model."
 
 Tensors = dict[str, torch.Tensor]
@@ -88,19 +87,28 @@ def score_dial(
     before: dict[str, Sequence[Prediction]],
     after: dict[str, Sequence[Prediction]],
 ) -> list[dict[str, Any]]:
-    """For each alpha the accuracy on the first rows of each set, in percent; `before` and `after` are the ends."""
-    chosen = {name: sets[name][:count] for name, count in ROWS.items()}
+    """For each alpha the accuracy on each of MEASURED, in percent (None without rows), from both ends' answers.
+
+    Rows on which both ends agree are taken to get that answer in between, so that only the others are computed.
+    """
+    open_rows = {
+        name: [i for i, (b, a) in enumerate(zip(before[name], after[name], strict=True)) if b.label != a.label]
+        for name in MEASURED
+    }
     ends = load_ends(parent, child)
     predictor = _Blender(parent, child)
     points = []
     for alpha in ALPHAS:
-        known = {0.0: before, 1.0: after}.get(alpha)
-        if known is None:
-            predictor.set(blend(*ends, alpha))
+        predictor.set(blend(*ends, alpha))
         point: dict[str, Any] = {"alpha": alpha}
-        for name, rows in chosen.items():
-            said = known[name][: len(rows)] if known else predictor.predict([row["example"] for row in rows])
-            point[name] = 100 * accuracy(said, [row["label"] for row in rows]) if rows else None
+        for name, numbers in open_rows.items():
+            said = list(before[name] if alpha == 0 else after[name])
+            if 0 < alpha < 1:
+                for i, prediction in zip(
+                    numbers, predictor.predict([sets[name][i]["example"] for i in numbers]), strict=True
+                ):
+                    said[i] = prediction
+            point[name] = 100 * accuracy(said, [row["label"] for row in sets[name]]) if said else None
         points.append(point)
     return points
 

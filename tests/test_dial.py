@@ -8,7 +8,17 @@ from safetensors.torch import load_file
 
 from data.seed import seed_rows
 from data.tasks import TASKS
-from models.dial import ALPHAS, best_alpha, blend, load_ends, point_reasons, score_dial, weights_file, write_blend
+from models.dial import (
+    ALPHAS,
+    MEASURED,
+    best_alpha,
+    blend,
+    load_ends,
+    point_reasons,
+    score_dial,
+    weights_file,
+    write_blend,
+)
 from models.folders import CARD, CheckpointError, read_card, write_json
 from models.predictor import Predictor
 from models.recipe import Recipe
@@ -71,7 +81,7 @@ def test_ends_answer_as_parent_and_child_and_the_middle_lies_between(family, tmp
 def test_a_point_is_scored_as_the_version_that_would_be_promoted(family, tmp_path):
     ends = (family["child"], family["grandchild"])
     rows = [{"example": row["example"], "label": row["label"]} for row in rows_of(0, 30)]
-    sets = dict.fromkeys(("taught", "siblings", "contrasts", "retention"), rows)
+    sets = dict.fromkeys(MEASURED, rows)
     said = [Predictor.load(folder).predict([row["example"] for row in rows]) for folder in ends]
     points = score_dial(*ends, sets, *({name: side for name in sets} for side in said))
     assert [point["alpha"] for point in points] == list(ALPHAS)
