@@ -232,6 +232,36 @@ def list_versions(
 
 
 @app.command()
+def inoculate(
+    task: TaskName,
+    category: Annotated[str, typer.Option(help="A blind-spot category")],
+    wait: Annotated[bool, typer.Option("--wait", help="Stay for the verdict")] = False,
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """Retrain on 5, 10, 20 and 50 corrections of a category: a data gap, or a limit of the model?"""
+    from models.inoculation import curve, request_inoculation, verdict
+
+    with lab(workspace) as (settings, db):
+        chosen = get_task(task)
+        queued = request_inoculation(settings, db, chosen, category, requested_by=settings.annotator)
+        if not wait:
+            show({"jobs": queued}, as_json, f"Queued {', '.join(queued)}.")
+            return
+        for job_id in queued:
+            _wait_for(settings, db, job_id)
+        points = curve(db, chosen, category)
+        words = {"few": "too few to tell", "gap": "data gap", "limit": "model limit", "odds": "at odds with the data"}
+        found = verdict(points, settings.budgets)
+        lines = [
+            f"{p['k']:>3} corrections: unseen siblings {p['before']:.0f} -> {p['after']:.0f} %, "
+            f"retention {p['retention']:+.1f}, contrasts {p['contrasts']:+.1f} points"
+            for p in points
+        ]
+        show({"verdict": found, "points": points}, as_json, "\n".join([*lines, f"Verdict: {words[found]}."]))
+
+
+@app.command()
 def promote(
     version: str,
     reason: Annotated[str, typer.Option(help="Kept with the promotion; needed where the version is held back")] = "",

@@ -84,6 +84,21 @@ def dial(points: list[dict[str, Any]], best: float | None, height: int = 300) ->
     return _finish(figure, None, height)
 
 
+def inoculation(points: list[dict[str, Any]], height: int = 280) -> go.Figure:
+    """Unseen siblings right, and points lost elsewhere, by how many corrections were trained on."""
+    figure = go.Figure()
+    ks = [0, *(point["k"] for point in points)]
+    for title, values, colour in (
+        ("unseen siblings right (%)", [points[0]["before"], *(p["after"] for p in points)], ACCENT),
+        ("retention set (points)", [0, *(p["retention"] for p in points)], MUTED),
+        ("contrasts (points)", [0, *(p["contrasts"] for p in points)], OPPOSE),
+    ):
+        figure.add_scatter(x=ks, y=values, mode="lines+markers", name=title, line={"color": colour, "width": 2.5})
+    figure.update_xaxes(title="corrections trained on")
+    figure.update_yaxes(title="percent, points")
+    return _finish(figure, None, height)
+
+
 def running_mean(values: list[float], window: int = 9) -> list[float]:
     """The mean of each value and those up to `window` - 1 before it."""
     means = []

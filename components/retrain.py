@@ -13,6 +13,7 @@ from components import figures, highlight, report_view
 from components.blame import build_blame, show_blame
 from components.context import Lab
 from components.errors import known_errors
+from components.inoculation import build_inoculation
 from components.toast import build_toast, hide_toast, show_toast
 from data import jobs
 from data.examples import select_examples
@@ -58,6 +59,7 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
                     rate = gr.Number(None, label="Learning rate", info="empty: the preset's", minimum=1e-7, step=1e-5)
                     seed = gr.Number(0, label="Seed", precision=0, minimum=0)
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
+            build_inoculation(lab, task, annotator, tab, timer)
         with gr.Column(scale=7, min_width=420):
             chosen = gr.Dropdown([], label="Run", elem_id="retrain-run", filterable=False)
             status = gr.HTML(NO_JOB)
