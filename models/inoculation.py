@@ -36,7 +36,7 @@ def sizes_for(count: int) -> list[int]:
     """How many corrections each run takes: SIZES as far as they go, then all; empty where there are too few."""
     if count < FEWEST:
         return []
-    return [size for size in SIZES if size < count] + ([count] if count <= SIZES[-1] else [SIZES[-1]])
+    return sorted({size for size in SIZES if size <= count} | {min(count, SIZES[-1])})
 
 
 def request_inoculation(
