@@ -33,6 +33,13 @@ class Recipe:
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     dropout: float = 0.0
+    frozen_layers: int = 0
+    """So many of the encoder's lowest layers stay as they are."""
+    adversarial: float = 0.0
+    """Length of a step against the word embeddings that each batch is trained on too (FGM, Miyato et al. 2017);
+    doubles the time. 0: none."""
+    word_dropout: float = 0.0
+    """Share of the words that are hidden behind the mask token, anew each time a row is seen."""
     max_tokens: int = 256
     seed: int = 0
     precision: str = "auto"
@@ -63,6 +70,9 @@ class Recipe:
             ("weight_decay", 0.0, 1.0),
             ("label_smoothing", 0.0, 0.5),
             ("dropout", 0.0, 0.9),
+            ("frozen_layers", 0, 1000),
+            ("adversarial", 0.0, 100.0),
+            ("word_dropout", 0.0, 0.9),
             ("max_tokens", 8, 8192),
             ("retention_rows", 0, 1_000_000),
             ("variants", 0, 1_000_000),

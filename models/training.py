@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -72,10 +73,11 @@ def train(folder: Path, device_name: str = "auto") -> Path:
     dataset = Rows(rows, encoded)
     if adapted and bf16:
         halve_frozen_weights(model)
+    freeze_layers(model, recipe.frozen_layers)
     model.to(device)
     if any(row["distil"] for row in rows):
         keep_parent_answers(model, task, dataset, tokenizer.pad_token_id, device, bf16)
-    trainer = make_trainer(folder, model, task, dataset, recipe, tokenizer.pad_token_id, device, bf16)
+    trainer = make_trainer(folder, model, task, dataset, recipe, tokenizer, device, bf16)
     start = time.monotonic()
     trainer.train(resume_from_checkpoint=latest_checkpoint(folder / "checkpoints"))
     seconds = time.monotonic() - start
@@ -171,6 +173,20 @@ def trainable_model(
     return model, tokenizer, not (folder / WEIGHTS).exists()
 
 
+def freeze_layers(model: torch.nn.Module, count: int) -> None:
+    """Keeps embeddings and the encoder's `count` lowest layers as they are. Raises ValueError where it has fewer."""
+    if not count:
+        return
+    layer = re.compile(r"\.(?:layer|layers|h)\.(\d+)\.")
+    found = {name: layer.search(name) for name, _ in model.named_parameters()}
+    most = max((int(match[1]) + 1 for match in found.values() if match), default=0)
+    if count > most:
+        raise ValueError(f"Recipe option frozen_layers: expected at most the encoder's {most} layers; found {count}.")
+    for name, parameter in model.named_parameters():
+        if (found[name] and int(found[name][1]) < count) or "embeddings" in name:
+            parameter.requires_grad = False
+
+
 def halve_frozen_weights(model: torch.nn.Module) -> None:
     """Keeps the linear layers under the adapters in bfloat16, as autocast would cast them at every step.
 
@@ -244,6 +260,19 @@ def collate_rows(items: list[tuple], pad_id: int) -> dict[str, torch.Tensor]:
     return batch
 
 
+def hide_words(batch: dict[str, torch.Tensor], recipe: Recipe, tokenizer: Any) -> dict[str, torch.Tensor]:
+    """The batch with a share of its words behind the mask token (or the unknown one); special tokens stay."""
+    if recipe.word_dropout:
+        ids = batch["input_ids"]
+        hidden = torch.rand(ids.shape) < recipe.word_dropout
+        special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
+        mask = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else tokenizer.unk_token_id
+        if mask is None:
+            raise TrainingError("Recipe option word_dropout: this model's tokenizer has no mask token; set it to 0.")
+        batch["input_ids"] = torch.where(hidden & ~special, mask, ids)
+    return batch
+
+
 def keep_parent_answers(
     model: torch.nn.Module, task: Task, dataset: Rows, pad_id: int, device: torch.device, bf16: bool
 ) -> None:
@@ -305,6 +334,33 @@ class RowTrainer(Trainer):
         batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
         return LengthGroupedSampler(batch_size, lengths=lengths)
 
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
+        """A step, and where the recipe asks for it another one against the embeddings (FGM)."""
+        if not self.recipe.adversarial:
+            return super().training_step(model, inputs, *more, **named)
+        words = model.get_input_embeddings()
+        seen: list[torch.Tensor] = []
+
+        def keep(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+            output = output.detach().requires_grad_() if not output.requires_grad else output
+            output.retain_grad()
+            seen.append(output)
+            return output
+
+        handle = words.register_forward_hook(keep)
+        try:
+            loss = super().training_step(model, dict(inputs), *more, **named)
+        finally:
+            handle.remove()
+        gradient = seen[0].grad
+        length = gradient.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1)
+        push = self.recipe.adversarial * gradient / length
+        handle = words.register_forward_hook(lambda _module, _inputs, output: output + push)
+        try:
+            return (loss + super().training_step(model, dict(inputs), *more, **named)) / 2
+        finally:
+            handle.remove()
+
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
     ) -> Any:
@@ -352,7 +408,7 @@ def make_trainer(
     task: Task,
     dataset: Rows,
     recipe: Recipe,
-    pad_id: int,
+    tokenizer: Any,
     device: torch.device,
     bf16: bool,
 ) -> RowTrainer:
@@ -387,7 +443,7 @@ def make_trainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
-        data_collator=lambda items: collate_rows(items, pad_id),
+        data_collator=lambda items: hide_words(collate_rows(items, tokenizer.pad_token_id), recipe, tokenizer),
         callbacks=[Progress(folder / "progress.jsonl", rows_per_step)],
     )
     return trainer

@@ -7,17 +7,21 @@ import sys
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_json
+from models.inputs import collate
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe, preset
+from models.registry import STARTERS
 from models.training import (
     TrainingError,
     collate_rows,
     halve_frozen_weights,
+    hide_words,
     loss_of,
     read_rows,
     train,
@@ -229,6 +233,83 @@ assert not loaded & set({NOT_NEEDED!r}), loaded
     assert result.returncode == 0, result.stderr
     assert "Trained 8 row-passes" in result.stdout
     assert (folder / "version" / ADAPTER).exists()
+
+
+def moved(folder):
+    """Names of the tensors that training moved."""
+    after = Predictor.load(folder / "version").model.state_dict()
+    before = Predictor.load(folder / "parent").model.state_dict()
+    return {name for name in after if not torch.equal(after[name], before[name])}
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_frozen_layers_stay_as_they_were(job, method):
+    folder = job(rows_of(), method=method, frozen_layers=1, epochs=10)
+    train(folder, "cpu")
+    names = moved(folder)
+    assert any(".layer.1." in name for name in names)
+    assert not any(".layer.0." in name or "embeddings" in name for name in names)
+
+
+def test_more_frozen_layers_than_there_are_is_refused(job):
+    with pytest.raises(ValueError, match="at most the encoder's 2 layers; found 9"):
+        train(job(rows_of(), frozen_layers=9), "cpu")
+
+
+def worst_loss_nearby(folder, length=0.1):
+    """Mean loss of the taught rows after a step of that length against their embeddings."""
+    predictor = Predictor.load(folder / "version")
+    rows, model = rows_of(), predictor.model
+    batch = collate(predictor.encode([TASK.parse_example(row) for row in rows]), 0)
+    batch.pop("group_sizes")
+    labels = torch.tensor([row["label"] for row in rows])
+    words = model.get_input_embeddings()(batch.pop("input_ids")).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(F.cross_entropy(model(inputs_embeds=words, **batch).logits, labels), words)
+    pushed = words + length * gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1)
+    return float(F.cross_entropy(model(inputs_embeds=pushed, **batch).logits, labels))
+
+
+def test_adversarial_training_holds_against_pushed_embeddings(job):
+    found = {}
+    for length in (0.0, 0.1):
+        folder = job(rows_of(), folder=f"job{length}", epochs=120, adversarial=length)
+        train(folder, "cpu")
+        found[length] = worst_loss_nearby(folder)
+        assert right(folder / "version") == 8
+    assert found[0.1] < found[0.0]
+
+
+def test_hidden_words_are_masked_and_special_tokens_are_not(tiny_checkpoint):
+    tokenizer = Predictor.load(STARTERS / "nli").checkpoint.tokenizer
+    ids = torch.tensor(tokenizer(["A dog sleeps on the mat."] * 40, ["An animal rests."] * 40)["input_ids"])
+    torch.manual_seed(0)
+    hidden = hide_words({"input_ids": ids}, Recipe(word_dropout=0.5), tokenizer)["input_ids"]
+    special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
+    assert torch.equal(hidden[special], ids[special])
+    changed = hidden != ids
+    assert 0.4 < changed[~special].float().mean() < 0.6
+    assert set(hidden[changed].tolist()) == {tokenizer.mask_token_id}
+    assert torch.equal(hide_words({"input_ids": ids}, Recipe(), tokenizer)["input_ids"], ids)
+
+
+def test_label_smoothing_keeps_answers_less_sure(job):
+    sure = []
+    for smoothing in (0.0, 0.3):
+        folder = job(rows_of(), folder=f"job{smoothing}", epochs=30, label_smoothing=smoothing)
+        train(folder, "cpu")
+        said = Predictor.load(folder / "version").predict([TASK.parse_example(row) for row in rows_of()])
+        sure.append(sum(max(p.probabilities) for p in said) / len(said))
+    assert sure[1] < sure[0] - 0.05
+
+
+def test_accumulated_batches_train_as_one_large_batch(job):
+    made = []
+    for name, size, accumulation in (("large", 8, 1), ("small", 4, 2)):
+        folder = job(rows_of(), folder=name, epochs=2, batch_size=size, accumulation=accumulation, precision="fp32")
+        train(folder, "cpu")
+        made.append(load_file(folder / "version" / ADAPTER))
+    for name in made[0]:
+        assert torch.allclose(made[0][name], made[1][name], atol=2e-3), name
 
 
 def test_frozen_weights_in_half_the_bits_answer_as_autocast_does(job):
