@@ -156,6 +156,7 @@ def retrain(
     preset: Annotated[str, typer.Option(help="quick, balanced or thorough")] = "quick",
     data: Annotated[str | None, typer.Option(help="corrections, replay, distilled or phenomenon")] = None,
     seed: Annotated[int | None, typer.Option(help="For the order of rows and fresh weights")] = None,
+    options: Annotated[list[str] | None, typer.Option("--set", help="Another recipe option, NAME=VALUE")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the job ends; print its report")] = False,
     as_json: AsJson = False,
     workspace: Workspace = None,
@@ -166,6 +167,7 @@ def retrain(
 
     with lab(workspace) as (settings, db):
         changes = {name: value for name, value in (("data", data), ("seed", seed)) if value is not None}
+        changes |= recipes.parse_options(options or [])
         recipe = dataclasses.replace(recipes.preset(preset), **changes)
         job_id = request_retrain(settings, db, get_task(task), preset, requested_by=settings.annotator, recipe=recipe)
         if not wait:

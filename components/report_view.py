@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -66,8 +68,11 @@ def status_html(job: dict[str, Any]) -> str:
     return f'<div class="panel" id="run-status">{head}{body}</div>'
 
 
-def report_html(job: dict[str, Any]) -> str:
-    """What the run fixed and broke: the finding in words, what holds it back, and the figures by split."""
+def report_html(job: dict[str, Any], alike: Sequence[dict[str, Any]] = ()) -> str:
+    """What the run fixed and broke: the finding in words, what holds it back, and the figures by split.
+
+    `alike` are the runs that differ in the seed alone; with two or more the spread over seeds is told.
+    """
     report = job["report"]
     html = [f'<div class="panel"><p class="lead">{finding(report)}</p>']
     if report["gate"]:
@@ -79,7 +84,20 @@ def report_html(job: dict[str, Any]) -> str:
         '<th class="num">broken</th></tr>'
     )
     html += [split_row(name, report["splits"][name]) for name in SPLITS]
-    return "".join(html) + f"</table>{footnotes(report)}</div>"
+    return "".join(html) + f"</table>{spread(alike)}{footnotes(report)}</div>"
+
+
+def spread(runs: Sequence[dict[str, Any]]) -> str:
+    """Mean and standard deviation over seeds of what matters most; nothing for a single run."""
+    if len(runs) < 2:
+        return ""
+    parts = []
+    for name in ("siblings", "contrasts", "retention"):
+        values = [100 * run["report"]["splits"][name]["child"]["accuracy"] for run in runs]
+        parts.append(
+            f"{SPLITS[name][0].lower()} <b>{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} %</b>"
+        )
+    return f'<p class="hint">Over {len(runs)} seeds: {", ".join(parts)}.</p>'
 
 
 def split_row(name: str, split: dict[str, Any]) -> str:

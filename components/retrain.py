@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from html import escape
 from typing import Any
@@ -14,13 +13,13 @@ from components.blame import build_blame, show_blame
 from components.context import Lab
 from components.errors import known_errors
 from components.inoculation import build_inoculation
+from components.recipe_form import build_recipe_form, read_recipes
 from components.toast import build_toast, hide_toast, show_toast
 from data import jobs
 from data.examples import select_examples
 from data.queries import disagreements, incoming
 from data.tasks import Task, get_task
 from data.versions import live_version, live_versions, promote_version
-from models.recipe import DATA, METHODS, PRESETS, Recipe, preset
 from models.registry import register_strength
 from models.retraining import estimate_seconds, request_retrain
 
@@ -38,26 +37,7 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=330):
             news = gr.HTML()
-            size = gr.Radio([(name.capitalize(), name) for name in PRESETS], value="quick", label="Thoroughness")
-            estimate = gr.HTML()
-            with gr.Accordion("Advanced", open=False):
-                mix = gr.Radio(
-                    [
-                        ("Corrections alone", DATA[0]),
-                        ("With replay", DATA[1]),
-                        ("With replay, distilled", DATA[2]),
-                        ("With siblings and contrasts too", DATA[3]),
-                    ],
-                    value=Recipe().data,
-                    label="Trained on",
-                    info="Corrections alone teach the sentence and forget the rest; the others mix in examples that "
-                    "must stay right.",
-                )
-                method = gr.Radio([(name, name) for name in METHODS], value="lora", label="Method")
-                with gr.Row():
-                    epochs = gr.Number(None, label="Epochs", info="empty: the preset's", minimum=0.1)
-                    rate = gr.Number(None, label="Learning rate", info="empty: the preset's", minimum=1e-7, step=1e-5)
-                    seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+            form = build_recipe_form()
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
             build_inoculation(lab, task, annotator, tab, timer)
         with gr.Column(scale=7, min_width=420):
@@ -87,11 +67,11 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
             suspects = build_blame(lab, chosen)
     toast = build_toast("retrain")
 
-    options = [task, size, mix, method, epochs, rate, seed]
+    options, estimate = [task, *form.inputs], form.estimate
     view = [seen, status, cancel, curve, report, along, strength, reason, promote, matrix, cases, *suspects.outputs]
     quiet = {"queue": False, "show_progress": "hidden"}
     gr.on(
-        [tab.select, task.change, size.change, mix.change, method.change, epochs.change],
+        [tab.select, task.change, *(part.change for part in form.inputs)],
         lab.bind(show_plan),
         options,
         [news, estimate, start],
@@ -101,11 +81,11 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
         lab.bind(show_run), [chosen], view, **quiet
     )
     chosen.input(lab.bind(show_run), [chosen], view, **quiet)
-    start.click(lab.bind(start_run), [*options, annotator], [chosen], **quiet).success(
+    start.click(lab.bind(start_run), [annotator, *options], [chosen], **quiet).success(
         lab.bind(show_run), [chosen], view, **quiet
     )
     suspects.again.click(
-        lab.bind(run_without), [*options, annotator, chosen, suspects.suspects], [chosen], **quiet
+        lab.bind(run_without), [annotator, chosen, suspects.suspects, *options], [chosen], **quiet
     ).success(lab.bind(show_run), [chosen], view, **quiet)
     timer.tick(lab.bind(tick), [task, chosen, seen], [timer, chosen, *view], **quiet)
     cancel.click(lab.bind(cancel_run), [chosen], [cancel], **quiet)
@@ -118,20 +98,8 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
     )
 
 
-def read_recipe(
-    size: str, mix: str, method: str, epochs: float | None, rate: float | None, seed: float | None
-) -> Recipe:
-    """The preset with what the person set otherwise. Raises ValueError."""
-    changes: dict[str, Any] = {"data": mix, "method": method, "seed": int(seed or 0)}
-    if epochs:
-        changes["epochs"] = epochs
-    if rate:
-        changes["learning_rate"] = rate
-    return dataclasses.replace(preset(size), **changes)
-
-
 @known_errors
-def show_plan(lab: Lab, task_name: str, size: str, *options: Any) -> list[Any]:
+def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
     """What has come in since the live version, and how long the run will take."""
     db, task = lab.db(), get_task(task_name)
     live = live_version(db, task_name)
@@ -157,7 +125,9 @@ def show_plan(lab: Lab, task_name: str, size: str, *options: Any) -> list[Any]:
         html.append(conflicts_html(lab, task, selection.conflicts))
     if not taught:
         return ["".join(html), "", gr.update(interactive=False)]
-    seconds, basis = estimate_seconds(db, task, read_recipe(size, *options), taught)
+    recipes = read_recipes(*options)
+    seconds, basis = estimate_seconds(db, task, recipes[0], taught)
+    seconds *= len(recipes)
     plan = f"{taught} examples to learn from; about <b>{report_view.duration(seconds)}</b> ({escape(basis)})."
     return ["".join(html), f'<div class="hint">{plan}</div>', gr.update(interactive=True)]
 
@@ -182,50 +152,28 @@ def conflicts_html(lab: Lab, task: Task, example_ids: list[int]) -> str:
 
 
 @known_errors
-def start_run(
-    lab: Lab,
-    task_name: str,
-    size: str,
-    mix: str,
-    method: str,
-    epochs: Any,
-    rate: Any,
-    seed: Any,
-    annotator: str,
-) -> Any:
-    """Queues the run and shows it."""
-    recipe = read_recipe(size, mix, method, epochs, rate, seed)
-    job_id = request_retrain(lab.settings, lab.db(), get_task(task_name), size, requested_by=annotator, recipe=recipe)
-    return run_choices(lab, task_name, job_id)
+def start_run(lab: Lab, annotator: str, task_name: str, size: str, *options: Any) -> Any:
+    """Queues the run, once for each seed, and shows the first."""
+    return _queue(lab, annotator, task_name, size, *options)
 
 
 @known_errors
 def run_without(
-    lab: Lab,
-    task_name: str,
-    size: str,
-    mix: str,
-    method: str,
-    epochs: Any,
-    rate: Any,
-    seed: Any,
-    annotator: str,
-    job_id: str,
-    left_out: list[int],
+    lab: Lab, annotator: str, job_id: str, left_out: list[int], task_name: str, size: str, *options: Any
 ) -> Any:
     """Queues the run again, from the same parent, without the examples that are to blame."""
     parent_id = jobs.get_job(lab.db(), job_id)["parent_id"]
-    again = request_retrain(
-        lab.settings,
-        lab.db(),
-        get_task(task_name),
-        size,
-        requested_by=annotator,
-        recipe=read_recipe(size, mix, method, epochs, rate, seed),
-        parent_id=parent_id,
-        without=set(left_out),
-    )
-    return run_choices(lab, task_name, again)
+    return _queue(lab, annotator, task_name, size, *options, parent_id=parent_id, without=set(left_out))
+
+
+def _queue(lab: Lab, annotator: str, task_name: str, size: str, *options: Any, **more: Any) -> Any:
+    queued = [
+        request_retrain(
+            lab.settings, lab.db(), get_task(task_name), size, requested_by=annotator, recipe=recipe, **more
+        )
+        for recipe in read_recipes(size, *options)
+    ]
+    return run_choices(lab, task_name, queued[0])
 
 
 def show_runs(lab: Lab, task_name: str) -> Any:
@@ -272,7 +220,7 @@ def show_run(lab: Lab, job_id: str | None) -> list[Any]:
     curve = gr.update(value=figures.loss_curve(progress), visible=True) if len(progress) > 1 else hidden
     report, along, strength, reason, promote, matrix, cases, *suspects = [hidden] * 12
     if job["report"]:
-        report = gr.update(value=report_view.report_html(job), visible=True)
+        report = gr.update(value=report_view.report_html(job, jobs.runs_alike(lab.db(), job)), visible=True)
         matrix = confusion_update(job)
         cases = gr.update(value=report_view.all_cases_html(job), visible=True)
         dial = job["report"].get("dial")

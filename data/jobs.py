@@ -119,6 +119,17 @@ def finish(
         )
 
 
+def runs_alike(db: Database, job: dict[str, Any]) -> list[dict[str, Any]]:
+    """The finished runs that differ from this one in the seed alone, itself among them, decoded."""
+
+    def key(row: dict[str, Any]) -> tuple[Any, ...]:
+        recipe = {name: value for name, value in row["recipe"].items() if name != "seed"}
+        return row["parent_id"], sorted(row["example_ids"]), recipe
+
+    rows = list_jobs(db, task=job["task"], states=("done",), limit=500)
+    return [get_job(db, row["id"]) for row in rows if key(row) == key(job)]
+
+
 def job_of_version(db: Database, version_id: str) -> str:
     """The id of the job that made the version. Raises ValueError where none did."""
     found = db.execute("SELECT id FROM jobs WHERE version_id = ?", [version_id]).fetchone()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +107,23 @@ class Recipe:
         if unknown:
             raise ValueError(f"Expected recipe options among {', '.join(sorted(known))}; found {unknown}.")
         return cls(**options)
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """ "name=value" texts as options; a value is read as JSON where it is some. Raises ValueError."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, found, value = pair.partition("=")
+        if not found:
+            raise ValueError(f"Expected a recipe option as NAME=VALUE, such as label_smoothing=0.1; found {pair!r}.")
+        try:
+            options[name.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name.strip()] = value.strip()
+    unknown = sorted(set(options) - {f.name for f in dataclasses.fields(Recipe)})
+    if unknown:
+        raise ValueError(f"There is no recipe option {unknown[0]!r}.")
+    return options
 
 
 PRESETS: dict[str, Recipe] = {

@@ -1,15 +1,19 @@
 """The tabs' handlers, called as the page calls them but without a browser."""
 
+import dataclasses
+
 import gradio as gr
 import pytest
 
 from components import blame, figures, highlight, probe, report_view, retrain, review, versions
 from components.context import Lab
+from components.recipe_form import NUMBERS, read_recipes
 from components.task_form import fill_form, input_count, read_form
 from data import jobs
 from data.queries import Filters, find_verdicts
 from data.tasks import TASKS
 from data.versions import live_version, promotion_history
+from models.recipe import PRESETS
 from models.worker import run_worker
 from tests.conftest import nli, premises
 
@@ -33,6 +37,35 @@ def values_of(task, example):
 
 def run(lab, example, task="nli"):
     return probe.run_probe(lab, task, "negation", *values_of(task, example))
+
+
+def plan(data, seeds=1, **numbers):
+    """What the Retrain tab's form sends."""
+    return ["quick", data, "lora", seeds, *(numbers.get(name) for name in NUMBERS)]
+
+
+def test_the_recipe_form_is_the_preset_with_what_was_set():
+    (recipe,) = read_recipes(*plan("replay", label_smoothing=0.1, frozen_layers=2.0, warmup_share=0.0))
+    assert recipe == dataclasses.replace(
+        PRESETS["quick"], data="replay", label_smoothing=0.1, frozen_layers=2, warmup_share=0.0
+    )
+    assert [r.seed for r in read_recipes(*plan("replay", seeds=3, seed=5))] == [5, 6, 7]
+    with pytest.raises(ValueError, match="label_smoothing"):
+        read_recipes(*plan("replay", label_smoothing=3))
+
+
+def test_runs_that_differ_in_the_seed_tell_the_spread(lab, monkeypatch):
+    monkeypatch.setattr("models.retraining.ensure_worker", lambda settings: None)
+    (premise,) = premises("train")
+    _, answer, *_ = run(lab, nli(premise))
+    probe.save_wrong(lab, answer, (answer["label"] + 1) % 3, "negation", "", "ann")
+    job_id = retrain.start_run(lab, "ann", "nli", *plan("corrections", seeds=2, epochs=1))["value"]
+    run_worker(lab.settings)
+    job = jobs.get_job(lab.db(), job_id)
+    alike = jobs.runs_alike(lab.db(), job)
+    assert {row["recipe"]["seed"] for row in alike} == {0, 1}
+    assert "Over 2 seeds" in report_view.report_html(job, alike)
+    assert "Over" not in report_view.report_html(job, alike[:1])
 
 
 def test_a_form_gives_back_the_example_it_was_filled_with():
@@ -156,16 +189,16 @@ def test_an_import_shows_what_it_refuses_and_is_undone_whole(lab, tmp_path):
 
 def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
     monkeypatch.setattr("models.retraining.ensure_worker", lambda settings: None)  # this test works itself
-    assert retrain.show_plan(lab, "nli", "quick", "distilled", "lora", None, None, 0)[2]["interactive"] is False
+    assert retrain.show_plan(lab, "nli", *plan("distilled"))[2]["interactive"] is False
     for premise in premises("train", 3):
         _, answer, *_ = run(lab, nli(premise))
         probe.save_wrong(lab, answer, (answer["label"] + 1) % 3, "negation", "", "ann")
-    news, estimate, start = retrain.show_plan(lab, "nli", "quick", "distilled", "lora", None, None, 0)
+    news, estimate, start = retrain.show_plan(lab, "nli", *plan("distilled"))
     assert "negation" in news
     assert "3 examples" in estimate
     assert start["interactive"]
 
-    job_id = retrain.start_run(lab, "nli", "quick", "corrections", "lora", 1, None, 0, "ann")["value"]
+    job_id = retrain.start_run(lab, "ann", "nli", *plan("corrections", epochs=1))["value"]
     timer, *_ = retrain.tick(lab, "nli", job_id, "")
     assert timer.value == 1.0
     run_worker(lab.settings)
@@ -206,8 +239,8 @@ def test_what_broke_an_example_is_found_and_left_out_of_the_next_run(lab, monkey
     for premise in premises("train", 3):
         _, answer, *_ = run(lab, nli(premise))
         probe.save_wrong(lab, answer, (answer["label"] + 1) % 3, "negation", "", "ann")
-    plan = ["nli", "quick", "corrections", "lora", 3, 5e-3, 0, "ann"]
-    job_id = retrain.start_run(lab, *plan)["value"]
+    options = plan("corrections", epochs=3, learning_rate=5e-3)
+    job_id = retrain.start_run(lab, "ann", "nli", *options)["value"]
     run_worker(lab.settings)
     job = jobs.get_job(lab.db(), job_id)
     broken = blame.show_blame(job)[1]["choices"]
@@ -217,7 +250,7 @@ def test_what_broke_an_example_is_found_and_left_out_of_the_next_run(lab, monkey
     ids = [number for _, number in suspects["choices"]]
     assert again["visible"]
     assert set(ids) <= set(job["example_ids"])
-    second = jobs.get_job(lab.db(), retrain.run_without(lab, *plan, job_id, ids[:1])["value"])
+    second = jobs.get_job(lab.db(), retrain.run_without(lab, "ann", job_id, ids[:1], "nli", *options)["value"])
     assert (second["parent_id"], second["state"]) == (job["parent_id"], "queued")
     assert set(second["example_ids"]) == set(job["example_ids"]) - set(ids[:1])
     with pytest.raises(gr.Error, match="Choose a newly broken example"):
@@ -230,7 +263,7 @@ def test_contradictory_corrections_are_named_before_training(lab):
     for annotator, label in (("ann", 1), ("bob", 2)):
         said = (answer["label"] + label) % 3
         probe.save_wrong(lab, answer, said, "negation", "", annotator)
-    news, _, start = retrain.show_plan(lab, "nli", "quick", "phenomenon", "lora", None, None, 0)
+    news, _, start = retrain.show_plan(lab, "nli", *plan("phenomenon"))
     assert "1 left out" in news
     assert "ann: <b>" in news
     assert "&lt;b&gt;Boats" in news

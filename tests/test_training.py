@@ -15,7 +15,7 @@ from data.tasks import TASKS
 from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_json
 from models.inputs import collate
 from models.predictor import Predictor
-from models.recipe import PRESETS, Recipe, preset
+from models.recipe import PRESETS, Recipe, parse_options, preset
 from models.registry import STARTERS
 from models.training import (
     TrainingError,
@@ -378,6 +378,18 @@ def test_recipe_with_an_unknown_option_is_refused():
 @pytest.mark.parametrize("name", PRESETS)
 def test_recipe_survives_json(name):
     assert Recipe.from_dict(json.loads(json.dumps(preset(name).to_dict()))) == preset(name)
+
+
+def test_options_are_read_from_texts():
+    assert parse_options(["label_smoothing=0.1", "method=full", "frozen_layers=2"]) == {
+        "label_smoothing": 0.1,
+        "method": "full",
+        "frozen_layers": 2,
+    }
+    with pytest.raises(ValueError, match="NAME=VALUE"):
+        parse_options(["rank"])
+    with pytest.raises(ValueError, match="no recipe option 'rang'"):
+        parse_options(["rang=3"])
 
 
 def test_unknown_preset_lists_the_known_ones():

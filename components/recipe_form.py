@@ -1,0 +1,77 @@
+"""The options of a run as a form: a preset, and whatever a person sets otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from models.recipe import DATA, METHODS, PRESETS, Recipe, preset
+
+MIXES = (
+    "Corrections alone",
+    "With replay",
+    "With replay, distilled",
+    "With siblings and contrasts too",
+)
+WHOLE = ("batch_size", "accumulation", "frozen_layers", "retention_rows", "variants", "min_steps", "seed")
+"""Options that are whole numbers."""
+NUMBERS = {
+    "epochs": "Epochs",
+    "learning_rate": "Learning rate",
+    "warmup_share": "Warm-up (share of steps)",
+    "weight_decay": "Weight decay",
+    "batch_size": "Rows a step",
+    "accumulation": "Accumulated steps",
+    "label_smoothing": "Label smoothing",
+    "dropout": "Dropout",
+    "word_dropout": "Hidden words (share)",
+    "adversarial": "Adversarial step (FGM)",
+    "frozen_layers": "Frozen layers",
+    "retention_rows": "Retention rows",
+    "variants": "Siblings and contrasts",
+    "min_steps": "Least steps",
+    "seed": "Seed",
+}
+MOST_SEEDS = 10
+
+
+@dataclass(frozen=True)
+class RecipeForm:
+    inputs: list[Any]
+    """What `read_recipes` takes, in its order."""
+    estimate: gr.HTML
+
+
+def build_recipe_form() -> RecipeForm:
+    size = gr.Radio([(name.capitalize(), name) for name in PRESETS], value="quick", label="Thoroughness")
+    estimate = gr.HTML()
+    with gr.Accordion("Advanced", open=False):
+        mix = gr.Radio(
+            list(zip(MIXES, DATA, strict=True)),
+            value=Recipe().data,
+            label="Trained on",
+            info="Corrections alone teach the sentence and forget the rest; the others mix in examples that must "
+            "stay right.",
+        )
+        method = gr.Radio([(name, name) for name in METHODS], value="lora", label="Method")
+        seeds = gr.Slider(
+            1, MOST_SEEDS, value=1, step=1, label="Seeds", info="One run each; the report tells the spread."
+        )
+        gr.HTML('<div class="hint">Empty fields are as the preset has them.</div>')
+        with gr.Row():
+            numbers = [
+                gr.Number(None, label=label, precision=0 if name in WHOLE else None, min_width=120, minimum=0)
+                for name, label in NUMBERS.items()
+            ]
+    return RecipeForm([size, mix, method, seeds, *numbers], estimate)
+
+
+def read_recipes(size: str, mix: str, method: str, seeds: float, *numbers: float | None) -> list[Recipe]:
+    """The preset with what the person set otherwise, once for each seed. Raises ValueError."""
+    given = {name: value for name, value in zip(NUMBERS, numbers, strict=True) if value is not None}
+    changes = {name: int(value) if name in WHOLE else value for name, value in given.items()}
+    recipe = dataclasses.replace(preset(size), data=mix, method=method, **changes)
+    return [dataclasses.replace(recipe, seed=recipe.seed + i) for i in range(int(seeds or 1))]
