@@ -5,11 +5,12 @@ its words (and five confirmed neighbours), then four ways to train on them, side
 
     unseen      rows of other templates with other words
     contrasts   near neighbours of those: the same vocabulary and shape, another right label
-    general     the project's own general validation set, and of each public set in --data a sample
+    retention   the project's own general examples that no run trains on, and of each public set in --data a sample
 
 `corrections` is what a user would write: full fine-tuning in float32 by the Hugging Face Trainer on the
 corrections alone. `replay` adds the retention set, `distilled` takes the parent's answers for its targets,
-`phenomenon` (the default of the app) adds siblings and contrasts.
+`phenomenon` adds siblings and contrasts. `ours` is what the app offers to promote: that version, and where the gate
+holds it back the strength that the report suggests; its seconds include the scoring of strengths.
 """
 
 from __future__ import annotations
@@ -32,14 +33,19 @@ from data.suites.expand import expand, split_suite
 from data.suites.load import load_suites
 from data.tasks import Task
 from models.device import choose_device
+from models.dial import best_alpha, score_dial, write_blend
 from models.evaluation import accuracy
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe
 from models.registry import STARTERS
-from models.repair import training_rows
+from models.repair import retention_split, training_rows
+from models.report import evaluation_sets, gate_reasons, make_splits
 from models.starter.datasets import read_split, sample
 from models.training import train
+from models.worker import trained_hashes
+from settings import Settings
 
+BUDGETS = Settings().budgets
 MEASURED_ROWS = 100
 NEIGHBOURS = 5
 GENERAL = {"nli": [("snli", "test"), ("mnli", "test")], "sentiment": [("sst", "test")], "commonsense": []}
@@ -75,8 +81,8 @@ def corrections_of(suite: Suite, starter: Predictor, k: int, seed: int) -> Selec
     return Selection(rows=[{**row, "kind": kind, "example_id": 0} for kind, chosen in kinds for row in chosen])
 
 
-def repair(starter: Path, task: Task, selection: Selection, recipe: Recipe, folder: Path) -> tuple[Predictor, float]:
-    """The repaired version, and how many seconds its rows and its training took."""
+def repair(starter: Path, task: Task, selection: Selection, recipe: Recipe, folder: Path) -> tuple[Path, float]:
+    """The repaired version's folder, and how many seconds its rows and its training took."""
     start = time.perf_counter()
     corrections = [row for row in selection.rows if row["kind"] == "correction"]
     if recipe.data == "corrections":
@@ -86,8 +92,29 @@ def repair(starter: Path, task: Task, selection: Selection, recipe: Recipe, fold
     (folder / "parent").symlink_to(starter.resolve())
     (folder / "job.json").write_text(json.dumps({"task": task.name, "version": "child", "recipe": recipe.to_dict()}))
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    version = train(folder)
-    return Predictor.load(version, choose_device("auto")), time.perf_counter() - start
+    return train(folder), time.perf_counter() - start
+
+
+def dialled(
+    starter: Predictor, parent: Path, job: Path, selection: Selection, seed: int
+) -> tuple[Path, float, float]:
+    """What the app offers to promote of a trained version: its folder, its strength, and the seconds it took."""
+    start = time.perf_counter()
+    task, child = starter.task, job / "version"
+    trained = trained_hashes(job, task)
+    sets, _ = evaluation_sets(task, selection, Selection(), trained, seed)
+    after = Predictor.load(child)
+    scores = [
+        {name: p.predict([row["example"] for row in rows], batch_size=64) for name, rows in sets.items()}
+        for p in (starter, after)
+    ]
+    best = None
+    if gate_reasons(make_splits(task, sets, *scores), **BUDGETS):
+        points = score_dial(parent, child, sets, *scores)
+        best = best_alpha(points, {name: len(rows) for name, rows in sets.items()}, **BUDGETS)
+    if best not in (None, 1.0):
+        child = write_blend(parent, child, best, job / "dialled", "dialled")
+    return child, best or 1.0, time.perf_counter() - start
 
 
 def run_suite(
@@ -112,9 +139,12 @@ def run_suite(
     table = [{**where, "method": "before", **measure(starter, sets), "seconds": 0.0}]
     with tempfile.TemporaryDirectory() as work:
         for name, recipe in methods(preset).items():
-            recipe = dataclasses.replace(recipe, seed=seed)
-            child, seconds = repair(starter_folder, suite.task, selection, recipe, Path(work) / name)
-            table.append({**where, "method": name, **measure(child, sets), "seconds": seconds})
+            recipe, job = dataclasses.replace(recipe, seed=seed), Path(work) / name
+            child, seconds = repair(starter_folder, suite.task, selection, recipe, job)
+            table.append({**where, "method": name, **measure(Predictor.load(child), sets), "seconds": seconds})
+        child, strength, more = dialled(starter, starter_folder, job, selection, seed)
+        ours = {**where, "method": "ours", **measure(Predictor.load(child), sets), "seconds": seconds + more}
+        table.append({**ours, "strength": strength})
     for row in table:
         print(line(row), flush=True)
     return table
@@ -150,7 +180,7 @@ def main(
         starter = STARTERS / chosen.task.name
         if (suite and chosen.name not in suite) or any(t.label is None for t in chosen.templates):
             continue
-        general = {"general": seed_rows(chosen.task, "validation")}
+        general = {"retention": seed_rows(chosen.task, "validation") + retention_split(chosen.task)[1]}
         for name, split in GENERAL[chosen.task.name] if data else []:
             rows = sample(read_split(data, chosen.task, name, split), 300, 0)
             general[name] = [{"example": example, "label": label} for example, label in rows]

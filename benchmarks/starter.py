@@ -12,12 +12,11 @@ from typing import Annotated
 import typer
 
 from benchmarks.machine import describe_machine
-from data.seed import seed_rows
 from data.tasks import TASKS, get_task
 from models.device import choose_device
 from models.predictor import Predictor
 from models.registry import STARTERS
-from models.starter.evaluation import score_rows, score_sets, table_text
+from models.starter.evaluation import above_chance, own_sets, score_sets, table_text
 
 
 def main(
@@ -29,14 +28,12 @@ def main(
     print(describe_machine())
     for chosen in [get_task(task)] if task else TASKS.values():
         predictor = Predictor.load(STARTERS / chosen.name, choose_device(device))
-        table = []
-        for kind in ("validation", "retention"):
-            rows = [(row["example"], row["label"]) for row in seed_rows(chosen, kind)]
-            predictions = predictor.predict([example for example, _ in rows], batch_size=64)
-            table.append({"set": "own", "split": kind, **score_rows(chosen, rows, predictions)})
+        table = own_sets(predictor)
         if data is not None:
             table += score_sets(predictor, data, limit=limit)
         print(f"\n{chosen.name}, temperature {predictor.temperature:g}\n\n{table_text(table)}", flush=True)
+        if data is not None and not chosen.labels:
+            print(f"\nMean over the public sets: {above_chance(table):.1f} points above chance.")
 
 
 if __name__ == "__main__":

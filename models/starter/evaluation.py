@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from data.seed import seed_rows
 from data.tasks import Task
-from models.calibration import expected_calibration_error
+from models.calibration import expected_calibration_error, reliability
 from models.evaluation import metrics
+from models.intervals import share_interval
 from models.predictor import Prediction, Predictor
 from models.starter.datasets import Row, has_split, read_split, sample
 
@@ -47,24 +48,22 @@ def find_splits(data: Path, task: Task) -> Iterator[tuple[str, str]]:
 def score_rows(task: Task, rows: list[Row], predictions: list[Prediction]) -> dict[str, Any]:
     """Accuracy with its 95 % interval, macro-F1, calibration error; and what the task asks for beside.
 
-    `polar` (sentiment): accuracy where the right label is negative or positive. `binary` (sets without a
-    neutral label): accuracy between negative and positive alone. `chance` (choices): a guesser's accuracy.
+    `polar` (sentiment): accuracy where the right label is negative or positive. `binary` (the same rows): accuracy
+    between negative and positive alone. `chance` (choices): a guesser's accuracy. `reliability` and `confusion` are
+    as `models.calibration` and `models.evaluation` give them.
     """
     labels = [label for _, label in rows]
     measured = metrics(task, predictions, labels)
-    low, high = wilson_interval(measured["right"], len(rows))
+    low, high = share_interval(measured["right"], len(rows))
+    confidences = [max(p.probabilities) for p in predictions]
+    hits = [p.label == y for p, y in zip(predictions, labels, strict=True)]
     result = {
-        "rows": len(rows),
-        "accuracy": measured["accuracy"],
+        **measured,
         "low": low,
         "high": high,
-        "ece": expected_calibration_error(
-            [max(p.probabilities) for p in predictions],
-            [p.label == y for p, y in zip(predictions, labels, strict=True)],
-        ),
+        "ece": expected_calibration_error(confidences, hits),
+        "reliability": reliability(confidences, hits),
     }
-    if "macro_f1" in measured:
-        result["macro_f1"] = measured["macro_f1"]
     if task.name == "sentiment":
         polar = [(p, y) for p, y in zip(predictions, labels, strict=True) if y != 1]
         result["polar"] = sum(p.label == y for p, y in polar) / max(len(polar), 1)
@@ -76,14 +75,20 @@ def score_rows(task: Task, rows: list[Row], predictions: list[Prediction]) -> di
     return result
 
 
-def wilson_interval(right: int, rows: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    if not rows:
-        return 0.0, 1.0
-    share, spread = right / rows, z * z / rows
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / rows + spread / (4 * rows)) / (1 + spread)
-    return middle - half, middle + half
+def own_sets(predictor: Predictor) -> list[dict[str, Any]]:
+    """The same figures for the project's own validation and retention sets."""
+    table = []
+    for kind in ("validation", "retention"):
+        rows = [(row["example"], row["label"]) for row in seed_rows(predictor.task, kind)]
+        predictions = predictor.predict([example for example, _ in rows], batch_size=64)
+        table.append({"set": "own", "split": kind, **score_rows(predictor.task, rows, predictions)})
+    return table
+
+
+def above_chance(table: list[dict[str, Any]]) -> float:
+    """Mean over the sets of accuracy less chance, in points; a set's test split counts, else its validation split."""
+    best = {row["set"]: row for row in sorted(table, key=lambda row: row["split"] == "test") if row["set"] != "own"}
+    return 100 * sum(row["accuracy"] - row["chance"] for row in best.values()) / max(len(best), 1)
 
 
 def table_text(table: list[dict[str, Any]]) -> str:

@@ -13,14 +13,16 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
+from safetensors.torch import load_file, save_file
 
 from data.tasks import Task, get_task
 from data.transfer import atomic_path
 from models.calibration import fit_temperature
 from models.device import choose_device
 from models.encoder import ENCODER, encoder_dir
-from models.folders import CARD, read_card, write_json
+from models.folders import ADAPTER, CARD, read_card, write_json
 from models.predictor import Predictor
 from models.recipe import Recipe
 from models.starter.datasets import DataError, Row, read_hub, read_split, sample
@@ -29,11 +31,17 @@ from models.training import train
 
 HERE = Path(__file__).parent
 RECIPES = HERE / "recipes"
+HEAD = "base_model.model.classifier."
 
 
 def read_plan(path: Path) -> dict[str, Any]:
-    """The recipe file: `sets` (name -> {rows, repeat, max_words, hub, columns}), `recipe` (its options),
-    `calibrate` (sets whose validation splits set the temperature), `parent` (a starter to go on from)."""
+    """The recipe file.
+
+    `sets` maps a set's name to what is taken of it (`rows`, `repeat`, `max_words`, `most` rows of a label), where
+    it is on the Hub (`hub`, `columns`) and its `licence` and `source`; `recipe` holds the options of the run,
+    `calibrate` the sets whose validation splits set the temperature, `main` the test splits that the card shows
+    in full, `parent` a starter to go on from, whose head is taken over where it is of the same task.
+    """
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -51,6 +59,9 @@ def mixture(task: Task, plan: dict[str, Any], data: Path | None, seed: int) -> l
         limit = options.get("max_words")
         if limit:
             found = [r for r in found if sum(len(t.split()) for p in task.text_pairs(r[0]) for t in p if t) <= limit]
+        for label, most in options.get("most", {}).items():
+            kept = sample([r for r in found if r[1] == task.labels.index(label)], most, seed)
+            found = [r for r in found if r[1] != task.labels.index(label)] + kept
         chosen = sample(found, options.get("rows"), seed)
         rows += chosen * options.get("repeat", 1)
         print(f"{name}: {len(chosen)} of {len(found)} rows")
@@ -64,7 +75,7 @@ def write_job(folder: Path, task: Task, rows: list[Row], recipe: Recipe, version
         (folder / "parent").mkdir(parents=True)
         write_json(folder / "parent" / CARD, {"id": ENCODER, "task": task.name, "base": ENCODER, "seed": recipe.seed})
     else:
-        shutil.copytree(parent, folder / "parent")
+        copy_parent(parent, folder / "parent", task, recipe.seed)
     write_json(
         folder / "job.json",
         {"task": task.name, "version": version, "parent": None, "recipe": recipe.to_dict()},
@@ -72,6 +83,19 @@ def write_job(folder: Path, task: Task, rows: list[Row], recipe: Recipe, version
     with (folder / "train.jsonl").open("w", encoding="utf-8") as file:
         for example, label in rows:
             file.write(json.dumps({**example, "label": label}, ensure_ascii=False) + "\n")
+
+
+def copy_parent(source: Path, target: Path, task: Task, seed: int = 0) -> None:
+    """A starter as a parent to go on from; one of another task lends its encoder, and the head starts afresh."""
+    shutil.copytree(source, target)
+    card = read_card(source)
+    if card["task"] != task.name:
+        write_json(target / CARD, {**card, "task": task.name})
+        tensors = load_file(target / ADAPTER)
+        width = tensors[f"{HEAD}weight"].shape[1]
+        fresh = torch.randn(len(task.labels) or 1, width, generator=torch.Generator().manual_seed(seed))
+        tensors |= {f"{HEAD}weight": 0.02 * fresh, f"{HEAD}bias": torch.zeros(len(fresh))}
+        save_file(tensors, target / ADAPTER, metadata={"format": "pt"})
 
 
 def calibrate(version: Path, task: Task, data: Path, names: list[str], limit: int = 4000) -> float:
