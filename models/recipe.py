@@ -51,6 +51,8 @@ class Recipe:
     answers, Kullback-Leibler divergence), or `phenomenon` (and siblings and contrasts of each correction)."""
     variants: int = 800
     """How many siblings and contrasts go in, over all corrections; a row with choices counts once a choice."""
+    dressed: float = 0.5
+    """Share of the siblings and contrasts that stand in other company (`models.dressing`)."""
     min_steps: int = 0
     """Few rows are gone over more often than `epochs` until so many steps are made."""
     retention_rows: int = 320
@@ -78,6 +80,7 @@ class Recipe:
             ("max_tokens", 8, 8192),
             ("retention_rows", 0, 1_000_000),
             ("variants", 0, 1_000_000),
+            ("dressed", 0.0, 1.0),
             ("min_steps", 0, 1_000_000),
             ("distillation", 0.0, 100.0),
         ):

@@ -11,6 +11,7 @@ from data.examples import Selection
 from data.seed import seed_rows
 from data.tasks import Task
 from models import siblings as variants
+from models.dressing import dress
 from models.recipe import Recipe
 
 REPEAT = 4
@@ -91,11 +92,21 @@ def phenomenon_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Ro
             if is_correction
             else []
         )
-        group = taught + others
+        rng = random.Random(f"{recipe.seed} {task.content_hash(example)}")
+        group = taught[:1] + [_dressed(task, row, recipe, rng) for row in taught[1:] + others]
         differing = sum(r["label"] != label for r in group)
         weight = min(HEAVIEST, (len(group) - differing) / differing) if differing and task.labels else 1.0
         rows += [{**r, "weight": 1.0 if r["label"] == label else weight} for r in group]
     return rows
+
+
+def _dressed(task: Task, row: Row, recipe: Recipe, rng: random.Random) -> Row:
+    """The row, at the recipe's share of times in other company."""
+    if rng.random() >= recipe.dressed:
+        return row
+    example = {field.name: row[field.name] for field in task.fields}
+    found = dress(task, example, rng)
+    return {**row, **found[0]} if found else row
 
 
 def _row(variant: variants.Variant) -> Row:
