@@ -52,7 +52,9 @@ def test_retention_rows_are_distilled_unless_replayed():
 def test_what_no_rule_fits_stands_in_the_rows_several_times():
     odd = nli("Zzyx qua plim.", "Plim qua zzyx.")
     rows = training_rows(TASK, taught("confirmation", example=odd), Recipe(retention_rows=0))
-    assert rows == [{**odd, "label": 1, "weight": 1.0}] * 4
+    assert len(rows) == 4
+    assert {**odd, "label": 1, "weight": 1.0} in rows
+    assert all(odd["premise"] in row["premise"] and odd["hypothesis"] == row["hypothesis"] for row in rows)
 
 
 def test_many_corrections_share_the_variants_of_a_preset():
