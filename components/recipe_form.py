@@ -60,18 +60,26 @@ def build_recipe_form() -> RecipeForm:
         seeds = gr.Slider(
             1, MOST_SEEDS, value=1, step=1, label="Seeds", info="One run each; the report tells the spread."
         )
-        gr.HTML('<div class="hint">Empty fields are as the preset has them.</div>')
+        gr.HTML('<div class="hint">Empty fields are as the preset has them; grey is the usual value.</div>')
         with gr.Row():
             numbers = [
-                gr.Number(None, label=label, precision=0 if name in WHOLE else None, min_width=120, minimum=0)
+                gr.Textbox(label=label, placeholder=f"{getattr(Recipe(), name):g}", max_lines=1, min_width=120)
                 for name, label in NUMBERS.items()
             ]
     return RecipeForm([size, mix, method, seeds, *numbers], estimate)
 
 
-def read_recipes(size: str, mix: str, method: str, seeds: float, *numbers: float | None) -> list[Recipe]:
+def read_recipes(size: str, mix: str, method: str, seeds: float, *texts: str | None) -> list[Recipe]:
     """The preset with what the person set otherwise, once for each seed. Raises ValueError."""
-    given = {name: value for name, value in zip(NUMBERS, numbers, strict=True) if value is not None}
-    changes = {name: int(value) if name in WHOLE else value for name, value in given.items()}
+    given = {name: text.strip() for name, text in zip(NUMBERS, texts, strict=True) if (text or "").strip()}
+    changes = {name: _number(name, text) for name, text in given.items()}
     recipe = dataclasses.replace(preset(size), data=mix, method=method, **changes)
     return [dataclasses.replace(recipe, seed=recipe.seed + i) for i in range(int(seeds or 1))]
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return int(text) if name in WHOLE else float(text)
+    except ValueError:
+        kind = "a whole number" if name in WHOLE else "a number"
+        raise ValueError(f"{NUMBERS[name]}: expected {kind}; found {text!r}.") from None
