@@ -165,6 +165,13 @@ def test_the_shipped_starter_is_whole_small_and_better_than_chance_on_the_own_se
     assert f"| own | retention | {retention['rows']} |" in table_text(table)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_a_version_answers_the_same_to_the_bit_each_time_it_is_loaded(task):
+    examples = [row["example"] for row in seed_rows(TASKS[task], "gallery")[:24]]
+    first, second = (Predictor.load(STARTERS / task).predict(examples) for _ in range(2))
+    assert [p.probabilities for p in first] == [p.probabilities for p in second]
+
+
 NOT_FOR_ALL = {"sick", "xnli_en", "airline_tweets"}
 """Public sets for non-commercial use alone: nothing that is shipped may have learnt from them."""
 
