@@ -17,6 +17,7 @@ import typer
 from sqlite_utils import Database
 
 from data import jobs, versions
+from data.plain_text import evaluation_text, report_text, share
 from data.queries import store_counts
 from data.store import StoreError, open_store
 from data.tasks import Task, get_task
@@ -104,7 +105,7 @@ def evaluate(
                 for name, hits in sorted(by_phenomenon.items())
             },
         }
-        show(result, as_json, _evaluation_text(chosen, result))
+        show(result, as_json, evaluation_text(chosen, result))
 
 
 @app.command("import")
@@ -186,7 +187,7 @@ def retrain(
         }
         if job["state"] != "done":
             outcome["error"] = job["error"]
-        show(outcome, as_json, _report_text(get_task(task), job))
+        show(outcome, as_json, report_text(get_task(task), job))
         if job["state"] != "done":
             raise typer.Exit(1)
 
@@ -227,7 +228,7 @@ def list_versions(
             )
         lines = [
             f"{'*' if row['live'] else ' '} {row['id']:<36} from {row['parent_id'] or row['note']}"
-            + "".join(f"  {name} {_share(m)}" for name, m in row["metrics"].items())
+            + "".join(f"  {name} {share(m)}" for name, m in row["metrics"].items())
             for row in rows
         ]
         show(rows, as_json, "\n".join(lines) or "No versions yet.")
@@ -411,45 +412,6 @@ def _parse_label_map(text: str | None) -> dict[str, str] | None:
 
 def _named(task: Task, probabilities: list[float]) -> dict[str, float] | list[float]:
     return dict(zip(task.labels, probabilities, strict=True)) if task.labels else probabilities
-
-
-def _share(metrics: dict[str, Any]) -> str:
-    return f"{100 * metrics['accuracy']:.1f} % ({metrics['right']} of {metrics['rows']})"
-
-
-def _evaluation_text(task: Task, result: dict[str, Any]) -> str:
-    lines = [f"{result['version']}: accuracy {_share(result)}"]
-    if "macro_f1" in result:
-        lines[0] += f", macro-F1 {result['macro_f1']:.3f}"
-        lines += ["", "right \\ answered".ljust(18) + "".join(f"{label:>15}" for label in task.labels)]
-        for label, counts in zip(task.labels, result["confusion"], strict=True):
-            lines.append(f"{label:<18}" + "".join(f"{count:>15}" for count in counts))
-    lines.append("")
-    lines += [f"{name:<32} {_share(part)}" for name, part in result["phenomena"].items()]
-    return "\n".join(lines)
-
-
-def _report_text(task: Task, job: dict[str, Any]) -> str:
-    if job["state"] != "done":
-        return f"{job['id']} {job['state']}.\n{job['error'] or ''}".rstrip()
-    report = job["report"]
-    lines = [f"{job['id']} made {job['version_id']} from {report['parent']} in {report['seconds']:.0f} s."]
-    for name, split in report["splits"].items():
-        if split["child"]["rows"]:
-            lines.append(
-                f"{name:<12} {_share(split['parent'])} -> {_share(split['child'])}: "
-                f"{len(split['fixed'])} fixed, {len(split['failing'])} still failing, "
-                f"{len(split['broken'])} newly broken"
-            )
-    for name, split in report["splits"].items():
-        for row in split["broken"]:
-            expected, found = task.format_label(row["label"]), task.format_label(row["after"])
-            lines.append(f"newly broken in {name}: {json.dumps(row['example'])} is {expected}, answered {found}")
-    held_back = report.get("gate") or []
-    lines += [f"held back: {reason}" for reason in held_back]
-    reason = " --reason TEXT" if held_back else ""
-    lines.append(f"`python cli.py promote {job['version_id']}{reason}` lets it answer.")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":
