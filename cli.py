@@ -34,6 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+suites_app = typer.Typer(help="Behavioural suites: what a version fails at.", no_args_is_help=True)
+app.add_typer(suites_app, name="suites")
+
 POLL_S = 0.3
 QUIET_S = 15.0
 """After so long without a sign of life a waiting `retrain` starts another worker."""
@@ -232,6 +235,32 @@ def list_versions(
             for row in rows
         ]
         show(rows, as_json, "\n".join(lines) or "No versions yet.")
+
+
+@suites_app.command("run")
+def run_all_suites(
+    task: TaskName,
+    version: VersionId = None,
+    rows: Annotated[int, typer.Option(help="Rows of each suite", min=1, max=200)] = 100,
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """How often a version fails each behavioural suite of the task, most failed first."""
+    from data.suites import load_suites
+    from models.suites import run_suites
+
+    with lab(workspace) as (settings, db):
+        chosen = get_task(task)
+        predictor = _predictor(settings, db, chosen, version)
+        results = run_suites(
+            predictor, load_suites(task), rows, on_suite=lambda result: say(f"{result['suite']}: {result['failed']}")
+        )
+        lines = [
+            f"{r['suite']:<24} fails {100 * r['rate']:5.1f} % ({r['failed']} of {r['rows']}, "
+            f"{100 * r['low']:.0f} to {100 * r['high']:.0f} %)  {r['category']}"
+            for r in results
+        ]
+        show({"version": predictor.version_id, "suites": results}, as_json, "\n".join(lines))
 
 
 @app.command()

@@ -39,7 +39,7 @@ from settings import PROJECT, Settings, read_settings
 POLL_S = 0.2
 LOCK_WAIT_S = 5.0
 MIN_FREE_BYTES = 300 * 2**20
-SPINS = "1000"
+SPINS = "2000"
 """How long OpenMP's threads wait busily. With their default, training and another busy program on the same
 cores slow each other down tenfold, since each waits for threads that the other keeps from running."""
 

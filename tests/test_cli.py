@@ -12,6 +12,7 @@ from data import jobs
 from data.examples import flag_example
 from data.queries import Filters, find_verdicts
 from data.store import open_store
+from data.suites import load_suites
 from data.tasks import TASKS
 from data.transfer import parse_file
 from data.versions import add_version, live_version, promote_version
@@ -283,6 +284,14 @@ def test_add_model_makes_a_version_that_answers_when_promoted(run, write, tmp_pa
     version = json.loads(run("add-model", f"nli={folder}", "--label-map", names, "--json").stdout)["version"]
     run("promote", version)
     assert version in run("evaluate", "--task", "nli", "--input", write(labelled())).stdout
+
+
+def test_suites_run_says_how_often_each_is_failed(run):
+    outcome = json.loads(run("suites", "run", "--task", "commonsense", "--rows", "3", "--json").stdout)
+    assert len(outcome["suites"]) == len(load_suites("commonsense"))
+    assert all(result["failed"] == len(result["failures"]) <= 3 for result in outcome["suites"])
+    rates = [result["rate"] for result in outcome["suites"]]
+    assert rates == sorted(rates, reverse=True)
 
 
 def test_a_version_that_is_held_back_needs_a_reason(run, tiny_store):
