@@ -165,6 +165,26 @@ def means(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return result
 
 
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The means as a table: percent right, and seconds."""
+    names = [name for name, value in rows[0].items() if isinstance(value, float)]
+    lines = ["| trained on | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
+    lines += [f"| {row['method']} | " + " | ".join(f"{row[n]:.1f}" for n in names) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """The means as bars, a group for each method; HTML, or another format where kaleido is installed."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    names = [name for name, value in rows[0].items() if isinstance(value, float) and name != "seconds"]
+    for name, colour in zip(names, ("#4f69df", "#d0661f", "#8a93a5", "#2b8a5e", "#7d5ba6"), strict=False):
+        figure.add_bar(x=[r["method"] for r in rows], y=[r[name] for r in rows], name=name, marker_color=colour)
+    figure.update_layout(template="plotly_white", barmode="group", yaxis_title="right (%)", width=900, height=420)
+    figure.write_html(path, include_plotlyjs="cdn") if path.suffix == ".html" else figure.write_image(path, scale=2)
+
+
 def main(
     task: Annotated[str | None, typer.Option(help="one task instead of all")] = None,
     suite: Annotated[list[str] | None, typer.Option(help="these suites alone")] = None,
@@ -173,6 +193,7 @@ def main(
     preset: Annotated[str, typer.Option()] = "quick",
     data: Annotated[Path | None, typer.Option(help="folder of public data sets")] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for every row")] = None,
+    figure: Annotated[Path | None, typer.Option(help="HTML or PNG file for the means as bars")] = None,
 ) -> None:
     print(describe_machine())
     table = []
@@ -187,9 +208,9 @@ def main(
         for count in k or [20]:
             for seed in range(seeds):
                 table += run_suite(chosen, starter, count, seed, preset, general)
-    print(f"\nmean over {len({(r['suite'], r['seed'], r['k']) for r in table})} runs")
-    for row in means(table):
-        print(line(row))
+    print(f"\nMean over {len({(r['suite'], r['seed'], r['k']) for r in table})} runs:\n\n{markdown(means(table))}")
+    if figure:
+        draw(means(table), figure)
     if out:
         out.write_text(json.dumps(table, indent=1), encoding="utf-8")
 
