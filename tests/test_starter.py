@@ -19,7 +19,7 @@ from models.predictor import Predictor
 from models.recipe import Recipe
 from models.registry import STARTERS
 from models.starter import datasets
-from models.starter.card import MEASURED, PLOT, card_text, report_text
+from models.starter.card import MEASURED, PLOT, card_text, report_text, runs_of
 from models.starter.evaluation import own_sets, table_text
 from models.starter.train import HEAD, RECIPES, copy_parent, mixture, read_plan
 from models.training import trainable_model
@@ -96,6 +96,28 @@ def test_a_starter_of_another_task_lends_its_encoder_and_not_its_head(tmp_path):
     assert weights["base_model.model.classifier.modules_to_save.default.weight"].shape == (1, 384)
     name = next(name for name in lent if name.endswith("lora_B.weight"))
     assert torch.equal(weights[name.replace("lora_B.", "lora_B.default.")], lent[name].float())
+
+
+def test_runs_are_averaged_and_labels_shifted(tmp_path, recipe, data_folder):
+    plan = json.loads(recipe.read_text())
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(plan))
+    both = {"average": {"first": 0.5, "second": 0.5}, "label_shift": {"neutral": -2.0}, "calibrate": ["one"]}
+    recipe.write_text(json.dumps(both))
+    result = make(tmp_path, recipe, "--data", data_folder)
+    assert result.exit_code == 0, result.output
+    made, one = (load_file(f / ADAPTER) for f in (tmp_path / "out", tmp_path / "work" / "first-seed0" / "version"))
+    neutral = NLI.labels.index("neutral")
+    for name in made:  # both runs are the same, so their mean is either
+        expected = one[name].clone()
+        if name == f"{HEAD}bias":
+            expected[neutral] -= 2
+        assert torch.allclose(made[name], expected, atol=2e-3), name
+    card = read_card(tmp_path / "out")
+    assert (card["training"]["rows"], card["label_shift"]) == (40, {"neutral": -2.0})
+    again = make(tmp_path, recipe, "--data", data_folder)
+    assert again.exit_code == 0, again.output
+    assert torch.equal(load_file(tmp_path / "out" / ADAPTER)[f"{HEAD}bias"], made[f"{HEAD}bias"])
 
 
 def test_a_label_can_be_held_down(data_folder, capsys):
@@ -179,8 +201,9 @@ NOT_FOR_ALL = {"sick", "xnli_en", "airline_tweets"}
 @pytest.mark.parametrize("task", TASKS)
 def test_the_card_is_what_the_figures_and_the_recipe_say(task):
     plan, folder = read_plan(RECIPES / f"{task}.json"), STARTERS / task
-    assert not NOT_FOR_ALL & set(plan["sets"])
-    assert all("licence" in options for options in plan["sets"].values())
+    for run in runs_of(plan):
+        assert not NOT_FOR_ALL & set(run["sets"])
+        assert all("licence" in options for options in run["sets"].values())
     measured = json.loads((folder / MEASURED).read_text(encoding="utf-8"))
     text = (folder / "README.md").read_text(encoding="utf-8")
     assert text == card_text(TASKS[task], plan, read_card(folder), measured)

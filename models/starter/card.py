@@ -83,11 +83,12 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
         "| set | rows at most | licence, as its source states it | source |",
         "| --- | ---: | --- | --- |",
     ]
-    for name, options in plan["sets"].items():
-        rows = options.get("rows", "all")
-        times = f" x {options['repeat']}" if "repeat" in options else ""
+    runs = runs_of(plan)
+    for name in dict.fromkeys(name for run in runs for name in run["sets"]):
+        options = next(run["sets"][name] for run in runs if name in run["sets"])
+        taken = ", ".join(dict.fromkeys(_taken(run["sets"].get(name)) for run in runs))
         lines.append(
-            f"| {name} | {rows}{times} | {options.get('licence', 'not stated')} "
+            f"| {name} | {taken} | {options.get('licence', 'not stated')} "
             f"| {options.get('hub', options.get('source', ''))} |"
         )
     lines += [
@@ -98,12 +99,13 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
         "",
         "## Recipe",
         "",
-        f"{training['rows']} rows, {recipe['epochs']:g} epochs in batches of {recipe['batch_size']}, learning rate "
-        f"{recipe['learning_rate']:g} with {100 * recipe['warmup_share']:.0f} % warm-up and linear decay, at most "
-        f"{recipe['max_tokens']} tokens, seed {recipe['seed']}"
-        + (f", going on from the {plan['parent']} starter" if plan.get("parent") else "")
-        + f"; {training['seconds'] / 60:.0f} min on {training['device']} in {training['precision']}. "
-        f"`python -m models.starter.train --task {task.name} --data DIR` makes it.",
+        *[f"- {_recipe(run)}" for run in runs],
+        "",
+        f"Seed {recipe['seed']}, {training['rows']} rows in all; {training['seconds'] / 60:.0f} min on "
+        f"{training['device']} in {training['precision']}."
+        + (" The adapters of the runs are averaged." if len(runs) > 1 else "")
+        + (f" Then logits are moved: {_shifts(plan['label_shift'])}." if "label_shift" in plan else "")
+        + f" `python -m models.starter.train --task {task.name} --data DIR` makes it.",
         "",
         "## Accuracy",
         "",
@@ -157,6 +159,31 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
             f"| {100 * suite['low']:.0f} to {100 * suite['high']:.0f} % | {suite['rows']} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def runs_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The training runs of a recipe: itself, or those that it averages."""
+    return [read_plan(RECIPES / f"{name}.json") for name in plan.get("average", {})] or [plan]
+
+
+def _taken(options: dict[str, Any] | None) -> str:
+    if options is None:
+        return "none"
+    return f"{options.get('rows', 'all')}" + (f" x {options['repeat']}" if "repeat" in options else "")
+
+
+def _recipe(run: dict[str, Any]) -> str:
+    recipe = run["recipe"]
+    return (
+        f"{recipe['epochs']:g} epochs in batches of {recipe['batch_size']}, learning rate "
+        f"{recipe['learning_rate']:g} with {100 * recipe['warmup_share']:.0f} % warm-up and linear decay, at most "
+        f"{recipe['max_tokens']} tokens"
+        + (f", going on from the {run['parent']} starter" if run.get("parent") else "")
+    )
+
+
+def _shifts(shifts: dict[str, float]) -> str:
+    return ", ".join(f"{label} {value:+g}" for label, value in shifts.items())
 
 
 def report_text(task: Task, confusion: list[list[int]]) -> str:

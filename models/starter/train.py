@@ -22,9 +22,10 @@ from data.transfer import atomic_path
 from models.calibration import fit_temperature
 from models.device import choose_device
 from models.encoder import ENCODER, encoder_dir
-from models.folders import ADAPTER, CARD, read_card, write_json
+from models.folders import ADAPTER, ADAPTER_CONFIG, CARD, read_card, save_version, write_json
 from models.predictor import Predictor
 from models.recipe import Recipe
+from models.registry import STARTERS
 from models.starter.datasets import DataError, Row, read_hub, read_split, sample
 from models.starter.evaluation import score_sets, table_text
 from models.training import train
@@ -40,7 +41,8 @@ def read_plan(path: Path) -> dict[str, Any]:
     `sets` maps a set's name to what is taken of it (`rows`, `repeat`, `max_words`, `most` rows of a label), where
     it is on the Hub (`hub`, `columns`) and its `licence` and `source`; `recipe` holds the options of the run,
     `calibrate` the sets whose validation splits set the temperature, `main` the test splits that the card shows
-    in full, `parent` a starter to go on from, whose head is taken over where it is of the same task.
+    in full, `parent` a starter to go on from, whose head is taken over where it is of the same task. `average` names
+    other recipe files, with weights, whose adapters are averaged instead; `label_shift` moves logits afterwards.
     """
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -83,6 +85,54 @@ def write_job(folder: Path, task: Task, rows: list[Row], recipe: Recipe, version
     with (folder / "train.jsonl").open("w", encoding="utf-8") as file:
         for example, label in rows:
             file.write(json.dumps({**example, "label": label}, ensure_ascii=False) + "\n")
+
+
+def prepare_run(task: Task, plan_path: Path, data: Path | None, work: Path, seed: int) -> Path:
+    """The job folder of one training run, ready to be trained or to go on. Raises DataError and ValueError."""
+    folder = work / f"{plan_path.stem}-seed{seed}"
+    if not (folder / "job.json").exists():
+        plan = read_plan(plan_path)
+        shutil.rmtree(folder, ignore_errors=True)
+        rows = mixture(task, plan, data, seed)
+        options = Recipe.from_dict({**plan["recipe"], "seed": seed, "data": "corrections"})
+        parent = plan.get("parent")
+        write_job(folder, task, rows, options, f"{task.name}-starter", STARTERS / parent if parent else None)
+    return folder
+
+
+def average(versions: list[Path], weights: list[float], target: Path) -> Path:
+    """A version whose adapter is the weighted mean of the others' (Wortsman et al. 2022, model soups).
+
+    They have to be of one recipe's shape and one seed, so that their factors began at the same place.
+    """
+    cards = [read_card(version) for version in versions]
+    tensors = [load_file(version / ADAPTER) for version in versions]
+    training = {
+        **cards[-1]["training"],
+        **{name: round(sum(card["training"][name] for card in cards), 2) for name in ("rows", "seconds")},
+    }
+    card = {**cards[-1], "training": training, "average": [card["recipe"] for card in cards]}
+
+    def write_files(out: Path) -> None:
+        shutil.copyfile(versions[0] / ADAPTER_CONFIG, out / ADAPTER_CONFIG)
+        mean = {
+            name: sum(w * one[name].float() for w, one in zip(weights, tensors, strict=True)).to(
+                tensors[0][name].dtype
+            )
+            for name in tensors[0]
+        }
+        save_file(mean, out / ADAPTER, metadata={"format": "pt"})
+
+    return save_version(target, card, write_files)
+
+
+def shift_labels(version: Path, task: Task, shifts: dict[str, float]) -> None:
+    """Moves the logits of labels by so much, in the head's bias: a mixture's share of a label is not the world's."""
+    card, tensors = read_card(version), load_file(version / ADAPTER)
+    for label, shift in shifts.items():
+        tensors[f"{HEAD}bias"][task.labels.index(label)] += shift
+    save_file(tensors, version / ADAPTER, metadata={"format": "pt"})
+    write_json(version / CARD, {**card, "label_shift": shifts})
 
 
 def copy_parent(source: Path, target: Path, task: Task, seed: int = 0) -> None:
@@ -135,18 +185,21 @@ def main(
         encoder_dir()
         plan_path = recipe or RECIPES / f"{task}.json"
         plan = read_plan(plan_path)
-        folder = work / f"{plan_path.stem}-seed{seed}"
-        if not (folder / "job.json").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            rows = mixture(chosen, plan, data, seed)
-            parent = plan.get("parent")
-            options = Recipe.from_dict({**plan["recipe"], "seed": seed, "data": "corrections"})
-            write_job(folder, chosen, rows, options, f"{task}-starter", HERE / parent if parent else None)
+        runs = [plan_path.with_name(f"{name}.json") for name in plan.get("average", {})] or [plan_path]
+        folders = [prepare_run(chosen, path, data, work, seed) for path in runs]
     except (DataError, RuntimeError, ValueError) as error:
         raise typer.Exit(_complain(error)) from None
-    if not (folder / "version").exists():
-        train(folder, device)
+    for made in folders:
+        if not (made / "version").exists():
+            train(made, device)
+    folder = folders[0]
+    if "average" in plan:
+        folder = work / f"{plan_path.stem}-seed{seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        average([made / "version" for made in folders], list(plan["average"].values()), folder / "version")
     version = folder / "version"
+    if "label_shift" in plan and "label_shift" not in read_card(version):
+        shift_labels(version, chosen, plan["label_shift"])
     if data is not None:
         temperature = calibrate(version, chosen, data, plan["calibrate"])
         print(f"Temperature {temperature:.3f}, fitted on {', '.join(plan['calibrate'])} (validation).")
