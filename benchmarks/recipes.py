@@ -1,8 +1,9 @@
 """Which recipe makes the better starter: `python -m benchmarks.recipes --task nli --data DIR --try rank=8 ...`.
 
 Each `--try` changes options of `models/starter/recipes/<task>.json` ("name=value,name=value"; `parent=nli` goes on
-from a starter, `parent=none` from the bare encoder). All are trained on the same rows of the recipe's mixture and
-measured on its main test splits, with as many seeds as asked for: a row for each, then means and the spread.
+from a starter, `parent=none` from the bare encoder). All are trained on the same rows of the recipe's mixture (of its
+first run, where it averages several) and measured on its main test splits, with as many seeds as asked for: a row for
+each, then means and the spread.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from models.folders import ADAPTER, WEIGHTS
 from models.predictor import Predictor
 from models.recipe import Recipe, parse_options
 from models.registry import STARTERS
+from models.starter.card import runs_of
 from models.starter.datasets import read_split, sample
 from models.starter.train import RECIPES, mixture, read_plan, write_job
 from models.training import train
@@ -65,9 +67,10 @@ def main(
     tests: Annotated[int, typer.Option(help="rows of each test split")] = 1500,
     seeds: Annotated[int, typer.Option(help="how many")] = 1,
 ) -> None:
-    chosen, plan = get_task(task), read_plan(RECIPES / f"{task}.json")
+    chosen, whole = get_task(task), read_plan(RECIPES / f"{task}.json")
+    plan = runs_of(whole)[0]
     mixed = mixture(chosen, plan, data, 0)[:rows]
-    measured = {name: sample(read_split(data, chosen, name, "test"), tests, 0) for name in plan["main"]}
+    measured = {name: sample(read_split(data, chosen, name, "test"), tests, 0) for name in whole["main"]}
     names = [*measured, "mean", "seconds", "MB"]
     table: dict[str, list[dict[str, Any]]] = {}
     for trial in trials:

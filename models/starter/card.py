@@ -177,8 +177,7 @@ def _recipe(run: dict[str, Any]) -> str:
     return (
         f"{recipe['epochs']:g} epochs in batches of {recipe['batch_size']}, learning rate "
         f"{recipe['learning_rate']:g} with {100 * recipe['warmup_share']:.0f} % warm-up and linear decay, at most "
-        f"{recipe['max_tokens']} tokens"
-        + (f", going on from the {run['parent']} starter" if run.get("parent") else "")
+        f"{recipe['max_tokens']} tokens" + (f", going on from {run['parent']}" if run.get("parent") else "")
     )
 
 

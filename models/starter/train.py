@@ -41,8 +41,9 @@ def read_plan(path: Path) -> dict[str, Any]:
     `sets` maps a set's name to what is taken of it (`rows`, `repeat`, `max_words`, `most` rows of a label), where
     it is on the Hub (`hub`, `columns`) and its `licence` and `source`; `recipe` holds the options of the run,
     `calibrate` the sets whose validation splits set the temperature, `main` the test splits that the card shows
-    in full, `parent` a starter to go on from, whose head is taken over where it is of the same task. `average` names
-    other recipe files, with weights, whose adapters are averaged instead; `label_shift` moves logits afterwards.
+    in full, `parent` a run or a starter to go on from, whose head is taken over where it is of the same task.
+    `average` names other recipe files, with weights, whose adapters are averaged instead; `label_shift` moves logits
+    afterwards.
     """
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -95,9 +96,16 @@ def prepare_run(task: Task, plan_path: Path, data: Path | None, work: Path, seed
         shutil.rmtree(folder, ignore_errors=True)
         rows = mixture(task, plan, data, seed)
         options = Recipe.from_dict({**plan["recipe"], "seed": seed, "data": "corrections"})
-        parent = plan.get("parent")
-        write_job(folder, task, rows, options, f"{task.name}-starter", STARTERS / parent if parent else None)
+        write_job(folder, task, rows, options, f"{task.name}-starter", find_parent(plan.get("parent"), work, seed))
     return folder
+
+
+def find_parent(name: str | None, work: Path, seed: int) -> Path | None:
+    """The version to go on from: that of a run made before with the same seed, or a shipped starter."""
+    if name is None:
+        return None
+    made = work / f"{name}-seed{seed}" / "version"
+    return made if made.exists() else STARTERS / name
 
 
 def average(versions: list[Path], weights: list[float], target: Path) -> Path:
@@ -186,12 +194,13 @@ def main(
         plan_path = recipe or RECIPES / f"{task}.json"
         plan = read_plan(plan_path)
         runs = [plan_path.with_name(f"{name}.json") for name in plan.get("average", {})] or [plan_path]
-        folders = [prepare_run(chosen, path, data, work, seed) for path in runs]
+        folders = []
+        for path in runs:
+            folders.append(prepare_run(chosen, path, data, work, seed))
+            if not (folders[-1] / "version").exists():
+                train(folders[-1], device)
     except (DataError, RuntimeError, ValueError) as error:
         raise typer.Exit(_complain(error)) from None
-    for made in folders:
-        if not (made / "version").exists():
-            train(made, device)
     folder = folders[0]
     if "average" in plan:
         folder = work / f"{plan_path.stem}-seed{seed}"
