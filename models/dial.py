@@ -130,16 +130,18 @@ def best_alpha(
     points: list[dict[str, Any]], counts: dict[str, int], *, retention: float, contrasts: float
 ) -> float | None:
     """The strength that repairs most among those that may be promoted; of equals the one that keeps most, then the
-    strongest. None if none may be promoted."""
+    strongest. None if none that may be promoted repairs anything."""
 
     def mean(point: dict[str, Any], *names: str) -> float:
         found = [point[name] for name in names if point[name] is not None]
         return round(sum(found) / max(len(found), 1), 6)
 
+    start = mean(points[0], "taught", "siblings")
     allowed = [
         point
         for point in points[1:]
-        if not point_reasons(points, point["alpha"], counts, retention=retention, contrasts=contrasts)
+        if mean(point, "taught", "siblings") > start
+        and not point_reasons(points, point["alpha"], counts, retention=retention, contrasts=contrasts)
     ]
     if not allowed:
         return None

@@ -114,6 +114,11 @@ def test_the_best_strength_repairs_most_of_those_that_break_little():
     assert best_alpha([point(0.0, 0), point(1.0, 100, retention=70)], COUNTS, **BUDGETS) is None
 
 
+def test_a_strength_that_repairs_nothing_is_not_suggested():
+    points = [point(0.0, 10), point(0.3, 10), point(1.0, 100, retention=70)]
+    assert best_alpha(points, COUNTS, **BUDGETS) is None
+
+
 def test_of_equals_the_one_that_keeps_most_then_the_strongest():
     assert best_alpha([point(0.0, 0), point(0.5, 90), point(1.0, 90)], COUNTS, **BUDGETS) == 1.0
     keeps = [point(0.0, 0), point(0.5, 90, retention=81), point(1.0, 90)]
