@@ -126,5 +126,5 @@ def test_of_equals_the_one_that_keeps_most_then_the_strongest():
 
 
 def test_sets_without_rows_say_nothing():
-    points = [{**point(a, 90), "contrasts": None} for a in (0.0, 1.0)]
+    points = [{**point(a, 90 * a), "contrasts": None} for a in (0.0, 1.0)]
     assert best_alpha(points, {**COUNTS, "contrasts": 0}, **BUDGETS) == 1.0

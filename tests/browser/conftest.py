@@ -94,6 +94,13 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def visit(page: Page, app: App) -> None:
+    """Opens the app's page and waits until it answers to keys."""
+    page.goto(app.url)
+    expect(page.get_by_role("tab", name="Probe")).to_be_visible()
+    page.wait_for_function("window.blindspotShortcuts === true")
+
+
 @pytest.fixture
 def page(browser: Browser, app: App) -> Iterator[Page]:
     """The app's page, at its Probe tab."""
@@ -101,8 +108,7 @@ def page(browser: Browser, app: App) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(30_000)
-    page.goto(app.url)
-    expect(page.get_by_role("tab", name="Probe")).to_be_visible()
+    visit(page, app)
     yield page
     context.close()
 
