@@ -225,6 +225,11 @@ def show_run(lab: Lab, job_id: str | None) -> list[Any]:
         cases = gr.update(value=report_view.all_cases_html(job), visible=True)
         dial = job["report"].get("dial")
         chosen = dial["best"] if dial and dial["best"] and job["report"]["gate"] else 1.0
+        live = live_versions(lab.db()).get(job["task"], "")
+        if live == job["version_id"]:
+            chosen = 1.0
+        elif live.startswith(f"{job['version_id']}-s"):
+            chosen = int(live.rpartition("-s")[2]) / 100
         if dial:
             along = gr.update(value=figures.dial(dial["points"], dial["best"]), visible=True)
             strength = gr.update(value=chosen, visible=True)
