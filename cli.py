@@ -7,25 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from sqlite_utils import Database
 
+from components.shell import lab, load_predictor, parse_label_map, parse_rows, progress_text, say, show, wait_for
 from data import jobs, versions
 from data.plain_text import evaluation_text, report_text, share
 from data.queries import store_counts
-from data.store import StoreError, open_store
 from data.tasks import Task, get_task
-from data.transfer import Parsed, atomic_path, export_file, import_rows, parse_file
+from data.transfer import atomic_path, export_file, import_rows
 from models.answers import answer_rows
-from models.encoder import EncoderError
-from models.folders import CheckpointError
-from settings import Settings, read_settings
 
 app = typer.Typer(
     help="Find, flag and repair the blind spots of language models.",
@@ -36,10 +30,6 @@ app = typer.Typer(
 
 suites_app = typer.Typer(help="Behavioural suites: what a version fails at.", no_args_is_help=True)
 app.add_typer(suites_app, name="suites")
-
-POLL_S = 0.3
-QUIET_S = 15.0
-"""After so long without a sign of life a waiting `retrain` starts another worker."""
 
 TaskName = Annotated[str, typer.Option("--task", help="nli, sentiment or commonsense")]
 Workspace = Annotated[Path | None, typer.Option(help="Where everything is kept [default: workspace]")]
@@ -61,8 +51,8 @@ def predict(
     """Answer each row of a file."""
     with lab(workspace) as (settings, db):
         chosen = get_task(task)
-        parsed = _parse(input, chosen, strict, needs_label=False)
-        predictor = _predictor(settings, db, chosen, version)
+        parsed = parse_rows(input, chosen, strict, needs_label=False)
+        predictor = load_predictor(settings, db, chosen, version)
         predictions = predictor.predict([row.example for row in parsed.rows])
         with (
             atomic_path(output) as partial,
@@ -93,8 +83,8 @@ def evaluate(
 
     with lab(workspace) as (settings, db):
         chosen = get_task(task)
-        parsed = _parse(input, chosen, strict)
-        predictor = _predictor(settings, db, chosen, version)
+        parsed = parse_rows(input, chosen, strict)
+        predictor = load_predictor(settings, db, chosen, version)
         predictions = predictor.predict([row.example for row in parsed.rows])
         labels = [row.label for row in parsed.rows]
         by_phenomenon: dict[str, list[bool]] = {}
@@ -126,10 +116,10 @@ def import_file(
     """
     with lab(workspace) as (settings, db):
         chosen = get_task(task)
-        parsed = _parse(file, chosen, strict)
+        parsed = parse_rows(file, chosen, strict)
         answers = None
         if any(row.kind is None for row in parsed.rows):
-            answers = answer_rows(_predictor(settings, db, chosen, None), parsed.rows)
+            answers = answer_rows(load_predictor(settings, db, chosen, None), parsed.rows)
         before = _kinds(db, chosen)
         import_rows(db, chosen, parsed, annotator=annotator or settings.annotator, answers=answers)
         after = _kinds(db, chosen)
@@ -181,7 +171,7 @@ def retrain(
                 f"{job_id} is queued; `python cli.py jobs` shows it.",
             )
             return
-        job = _wait_for(settings, db, job_id)
+        job = wait_for(settings, db, job_id)
         outcome = {
             "job": job_id,
             "state": job["state"],
@@ -201,7 +191,7 @@ def list_jobs(as_json: AsJson = False, workspace: Workspace = None) -> None:
     with lab(workspace, with_models=False) as (_, db):
         rows = jobs.list_jobs(db)
         lines = [
-            f"{row['id']:<18} {row['state']:<11} {row['preset']:<10} {row['created_at'][:19]}  " + _progress(row)
+            f"{row['id']:<18} {row['state']:<11} {row['preset']:<10} {row['created_at'][:19]}  " + progress_text(row)
             for row in rows
         ]
         show(rows, as_json, "\n".join(lines) or "No jobs yet.")
@@ -251,7 +241,7 @@ def run_all_suites(
 
     with lab(workspace) as (settings, db):
         chosen = get_task(task)
-        predictor = _predictor(settings, db, chosen, version)
+        predictor = load_predictor(settings, db, chosen, version)
         results = run_suites(
             predictor, load_suites(task), rows, on_suite=lambda result: say(f"{result['suite']}: {result['failed']}")
         )
@@ -281,7 +271,7 @@ def inoculate(
             show({"jobs": queued}, as_json, f"Queued {', '.join(queued)}.")
             return
         for job_id in queued:
-            _wait_for(settings, db, job_id)
+            wait_for(settings, db, job_id)
         points = curve(db, chosen, category)
         words = {"few": "too few to tell", "gap": "data gap", "limit": "model limit", "odds": "at odds with the data"}
         found = verdict(points, settings.budgets)
@@ -333,7 +323,7 @@ def add_model(
         task, _, source = model.partition("=")
         if not source:
             raise ValueError(f"Expected TASK=PATH, such as nli=my/model; found {model!r}.")
-        version_id = register_pretrained(settings, db, task, source, _parse_label_map(label_map))
+        version_id = register_pretrained(settings, db, task, source, parse_label_map(label_map))
         show(
             {"version": version_id},
             as_json,
@@ -341,102 +331,8 @@ def add_model(
         )
 
 
-@contextmanager
-def lab(workspace: Path | None, *, with_models: bool = True) -> Iterator[tuple[Settings, Database]]:
-    """The settings and the open store, with the starters installed where a command needs models.
-
-    A known error becomes one line on stderr and exit status 1.
-    """
-    db = None
-    try:
-        settings = read_settings(workspace=workspace)
-        db = open_store(settings.store)
-        if with_models:
-            from models.registry import prepare_workspace
-
-            prepare_workspace(settings, db)
-        yield settings, db
-    except (ValueError, OSError, StoreError, CheckpointError, EncoderError) as error:
-        say(f"error: {error}")
-        raise typer.Exit(1) from None
-    finally:
-        if db is not None:
-            db.close()
-
-
-def show(value: Any, as_json: bool, text: str) -> None:
-    """Prints a command's data: as JSON for a script, as text for a person."""
-    typer.echo(json.dumps(value, indent=2) if as_json else text)
-
-
-def say(message: str) -> None:
-    typer.echo(message, err=True)
-
-
-def _parse(path: Path, task: Task, strict: bool, *, needs_label: bool = True) -> Parsed:
-    """The file's good rows. Raises ValueError where none is left, or where `strict` and one is refused."""
-    parsed = parse_file(path, task, needs_label=needs_label)
-    if parsed.refused:
-        say(parsed.summary())
-        total = len(parsed.rows) + len(parsed.refused)
-        if strict or not parsed.rows:
-            raise ValueError(f"{path} was refused: {len(parsed.refused)} of {total} rows are malformed.")
-        say(f"{len(parsed.refused)} of {total} rows were refused.")
-    return parsed
-
-
-def _predictor(settings: Settings, db: Database, task: Task, version_id: str | None) -> Any:
-    """The version, loaded; the live one where none is named."""
-    from models.device import choose_device
-    from models.predictor import Predictor
-    from models.registry import version_folder
-
-    row = versions.get_version(db, version_id or versions.live_version(db, task.name))
-    if row["task"] != task.name:
-        raise ValueError(f"Expected a version of task {task.name!r}; {row['id']} is one of {row['task']!r}.")
-    return Predictor.load(version_folder(settings, row), choose_device(settings.device))
-
-
 def _kinds(db: Database, task: Task) -> dict[str, int]:
     return store_counts(db).get(task.name, {"correction": 0, "confirmation": 0})
-
-
-def _wait_for(settings: Settings, db: Database, job_id: str) -> dict[str, Any]:
-    """The job once it has ended; its progress goes to stderr."""
-    from models.worker import ensure_worker
-
-    said, sign, since = "", None, time.monotonic()
-    while (job := jobs.get_job(db, job_id))["state"] in jobs.ACTIVE:
-        message = f"{job_id}: {job['phase']} {_progress(job)}".rstrip()
-        if message != said:
-            say(message)
-            said = message
-        if job["heartbeat_at"] != sign:
-            sign, since = job["heartbeat_at"], time.monotonic()
-        elif time.monotonic() - since > QUIET_S:  # it waits behind another job, or its worker died
-            ensure_worker(settings)
-            since = time.monotonic()
-        time.sleep(POLL_S)
-    return job
-
-
-def _progress(job: dict[str, Any]) -> str:
-    if not job["progress"]:
-        return ""
-    last = job["progress"][-1]
-    return f"step {last['step']} of {last['steps']}, loss {last['loss']:.3f}, {last['eta_s']:.0f} s left"
-
-
-def _parse_label_map(text: str | None) -> dict[str, str] | None:
-    if text is None:
-        return None
-    try:
-        names = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"--label-map is not JSON: {error}.") from None
-    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise ValueError(f'Expected as --label-map an object such as {{"LABEL_0": "entailment"}}; found {text}.')
-    return names
 
 
 def _named(task: Task, probabilities: list[float]) -> dict[str, float] | list[float]:

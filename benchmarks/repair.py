@@ -35,10 +35,11 @@ from data.tasks import Task
 from models.device import choose_device
 from models.dial import best_alpha, score_dial, write_blend
 from models.evaluation import accuracy
+from models.folders import write_rows
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe
 from models.registry import STARTERS
-from models.repair import retention_split, training_rows
+from models.repair import retention_split, stopping_rows, training_rows
 from models.report import evaluation_sets, gate_reasons, make_splits
 from models.starter.datasets import read_split, sample
 from models.training import train
@@ -91,7 +92,10 @@ def repair(starter: Path, task: Task, selection: Selection, recipe: Recipe, fold
     folder.mkdir(parents=True)
     (folder / "parent").symlink_to(starter.resolve())
     (folder / "job.json").write_text(json.dumps({"task": task.name, "version": "child", "recipe": recipe.to_dict()}))
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(folder / "train.jsonl", rows)
+    stop_by = stopping_rows(task, selection, recipe, {task.content_hash(row) for row in rows})
+    if stop_by:
+        write_rows(folder / "twins.jsonl", stop_by)
     return train(folder), time.perf_counter() - start
 
 

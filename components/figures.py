@@ -24,6 +24,15 @@ def loss_curve(progress: list[dict[str, Any]], height: int = 260) -> go.Figure:
         name="running mean",
         line={"color": ACCENT, "width": 2.5},
     )
+    checks = [row for row in progress if "twins_loss" in row]
+    if checks:
+        figure.add_scatter(
+            x=[row["step"] for row in checks],
+            y=[row["twins_loss"] for row in checks],
+            mode="lines",
+            name="held-out twins",
+            line={"color": OPPOSE, "width": 2, "shape": "hv"},
+        )
     total = progress[-1]["steps"] if progress else 1
     figure.update_xaxes(title="training step", range=[0, max(total, 1)])
     figure.update_yaxes(title="loss (nats)", rangemode="tozero")

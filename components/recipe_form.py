@@ -16,7 +16,17 @@ MIXES = (
     "With replay, distilled",
     "With siblings and contrasts too",
 )
-WHOLE = ("batch_size", "accumulation", "frozen_layers", "retention_rows", "variants", "min_steps", "seed")
+WHOLE = (
+    "batch_size",
+    "accumulation",
+    "frozen_layers",
+    "retention_rows",
+    "variants",
+    "min_steps",
+    "patience",
+    "check_steps",
+    "seed",
+)
 """Options that are whole numbers."""
 NUMBERS = {
     "epochs": "Epochs",
@@ -33,6 +43,8 @@ NUMBERS = {
     "retention_rows": "Retention rows",
     "variants": "Siblings and contrasts",
     "min_steps": "Least steps",
+    "patience": "Patience (checks)",
+    "check_steps": "Steps between checks",
     "seed": "Seed",
 }
 MOST_SEEDS = 10

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 
 from data.tasks import Example, get_task
+from models.adapters import trainable_model
 from models.device import choose_device
 from models.folders import read_card
 from models.inputs import collate, encode, example_logits, window
 from models.recipe import Recipe
-from models.training import trainable_model
 
 
 @dataclass(frozen=True)

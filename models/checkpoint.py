@@ -141,7 +141,7 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
 
 def apply_adapter(model: torch.nn.Module, tensors: dict[str, torch.Tensor], config: dict[str, Any]) -> None:
     """Adds the adapter's products to the model's weights, in place. Raises KeyError or RuntimeError on a misfit."""
-    scale = config["lora_alpha"] / (config["r"] ** 0.5 if config.get("use_rslora") else config["r"])
+    scale = adapter_scale(config)
     weights = dict(model.named_parameters())
     with torch.no_grad():
         for key, tensor in tensors.items():
@@ -151,6 +151,11 @@ def apply_adapter(model: torch.nn.Module, tensors: dict[str, torch.Tensor], conf
                 weights[name.replace(".lora_A.", ".")].add_(scale * (up @ tensor.float()))
             elif not name.endswith(".lora_B.weight"):
                 weights[name].copy_(tensor)
+
+
+def adapter_scale(config: dict[str, Any]) -> float:
+    """What the product of a LoRA adapter's factors is multiplied by."""
+    return config["lora_alpha"] / (config["r"] ** 0.5 if config.get("use_rslora") else config["r"])
 
 
 def halve_adapter(folder: Path) -> None:

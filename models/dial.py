@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from data.tasks import get_task
 from models.card import card_text
-from models.checkpoint import Checkpoint, apply_adapter, label_order, load_base, load_checkpoint
+from models.checkpoint import Checkpoint, adapter_scale, apply_adapter, label_order, load_base, load_checkpoint
 from models.device import choose_device
 from models.evaluation import accuracy
 from models.folders import ADAPTER, ADAPTER_CONFIG, CARD, WEIGHTS, CheckpointError, read_card, save_version
@@ -45,8 +45,8 @@ def load_ends(parent: Path, child: Path) -> tuple[Tensors, Tensors]:
     after = {name: tensor.float() for name, tensor in load_file(path).items()}
     if path.name == ADAPTER and (parent / ADAPTER).exists():
         before = {name: tensor.float() for name, tensor in load_file(parent / ADAPTER).items()}
-        if before.keys() == after.keys() and all(before[n].shape == after[n].shape for n in after):
-            return before, after
+        if before.keys() == after.keys():
+            return _widen(before, after, _scale(parent) / _scale(child)), after
     state = load_checkpoint(parent).model.state_dict()
     before = {}
     for name, tensor in after.items():
@@ -55,6 +55,24 @@ def load_ends(parent: Path, child: Path) -> tuple[Tensors, Tensors]:
         else:
             before[name] = state[name.removeprefix(PREFIX)].float()
     return before, after
+
+
+def _widen(before: Tensors, after: Tensors, scale: float) -> Tensors:
+    """The parent's factors in the child's shape: those that training added begin with a product of nothing."""
+    wide = {}
+    for name, tensor in before.items():
+        more = after[name]
+        if ".lora_B." in name:
+            tensor = torch.cat([scale * tensor, torch.zeros(len(more), more.shape[1] - tensor.shape[1])], 1)
+        elif ".lora_A." in name:
+            tensor = torch.cat([tensor, more[len(tensor) :]])
+        wide[name] = tensor
+    return wide
+
+
+def _scale(folder: Path) -> float:
+    """What an adapter's product is multiplied by."""
+    return adapter_scale(json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")))
 
 
 def blend(before: Tensors, after: Tensors, alpha: float) -> Tensors:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-METHODS = ("lora", "head", "full")
+METHODS = ("lora", "adalora", "head", "full")
 DATA = ("corrections", "replay", "distilled", "phenomenon")
 
 
@@ -23,9 +23,10 @@ class Recipe:
     """Options of one training run. Raises ValueError on a value that cannot work."""
 
     method: str = "lora"
-    """`lora` (adapters on every linear layer, and the head), `head` alone, or `full`."""
+    """`lora` (adapters on every linear layer, and the head), `adalora` (new ones beside the parent's, of a quarter of
+    the rank, that lose half of it where it matters least: Zhang et al. 2023), `head` alone, or `full`."""
     rank: int = 64
-    """Rank of a fresh adapter; a child goes on with its parent's."""
+    """Rank of a fresh adapter; with `lora` a child goes on with its parent's."""
     learning_rate: float = 5e-4
     epochs: float = 6
     batch_size: int = 16
@@ -43,6 +44,11 @@ class Recipe:
     word_dropout: float = 0.0
     """Share of the words that are hidden behind the mask token, anew each time a row is seen."""
     max_tokens: int = 256
+    patience: int = 0
+    """Ends a run early once the loss on held-out twins has not fallen for so many checks, and takes the weights of
+    the best one. 0: never."""
+    check_steps: int = 25
+    """Steps from one check to the next."""
     seed: int = 0
     precision: str = "auto"
     """`auto` (bfloat16 autocast where the machine has it), `bf16` or `fp32`."""
@@ -82,6 +88,8 @@ class Recipe:
             ("variants", 0, 1_000_000),
             ("dressed", 0.0, 1.0),
             ("min_steps", 0, 1_000_000),
+            ("patience", 0, 1000),
+            ("check_steps", 1, 1_000_000),
             ("distillation", 0.0, 100.0),
         ):
             value = getattr(self, name)
@@ -89,12 +97,12 @@ class Recipe:
                 raise ValueError(f"Recipe option {name}: expected {low} to {high}; found {value!r}.")
 
     def steps(self, rows: int) -> int:
-        """How many training steps a run over `rows` rows makes."""
+        """How many training steps a run over `rows` rows makes at most."""
         return max(1, self.min_steps, math.ceil(self._steps_per_epoch(rows) * self.epochs))
 
-    def row_passes(self, rows: int) -> float:
-        """How often a run over `rows` rows computes a row."""
-        return rows * self.steps(rows) / self._steps_per_epoch(rows)
+    def row_passes(self, rows: int, steps: int | None = None) -> float:
+        """How often a run over `rows` rows computes a row: in so many steps, or in all that it may make."""
+        return rows * (steps or self.steps(rows)) / self._steps_per_epoch(rows)
 
     def _steps_per_epoch(self, rows: int) -> int:
         return max(1, math.ceil(rows / (self.batch_size * self.accumulation)))

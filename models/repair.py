@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from data.examples import Selection
@@ -13,12 +14,16 @@ from data.tasks import Task
 from models import siblings as variants
 from models.dressing import dress
 from models.recipe import Recipe
+from models.siblings import Variant
 
 REPEAT = 4
 """How often a taught example stands in the rows where it has no siblings to stand beside it."""
 MOST_VARIANTS = 20
 """More siblings, or contrasts, of one correction add little."""
 HEAVIEST = 2.0
+STOPPING_ROWS = 80
+STOPPING_SEED = 1000
+"""Apart from the seeds that training and report draw their variants with."""
 
 Row = dict[str, Any]
 
@@ -70,6 +75,37 @@ def training_rows(
         rows.append({**row["example"], "label": row["label"], "distil": recipe.data != "replay"})
     rng.shuffle(rows)
     return rows
+
+
+def stopping_rows(task: Task, selection: Selection, recipe: Recipe, trained: Collection[str]) -> list[Row]:
+    """Rows to stop by: as many siblings as contrasts of the corrections, none of those trained on.
+
+    `trained` holds content hashes. Empty for a recipe that makes no siblings.
+    """
+    if recipe.data != "phenomenon" or not recipe.patience:
+        return []
+    corrections = [row for row in selection.rows if row["kind"] == "correction"]
+    rows: list[Row] = []
+    for make in (variants.siblings, variants.contrasts):
+        groups = [unseen_variants(task, row, make, trained, recipe.seed + STOPPING_SEED) for row in corrections]
+        rows += [_row(variant) for variant in in_turn(groups, STOPPING_ROWS // 2)]
+    return rows
+
+
+def unseen_variants(
+    task: Task, row: Row, make: Callable[..., list[Variant]], known: Collection[str], seed: int
+) -> list[Variant]:
+    """Siblings or contrasts of a stored example that have none of the `known` content hashes.
+
+    Those that only stand in another order are left out: each choice is scored alone.
+    """
+    made = make(task, row["example"], row["label"], count=MOST_VARIANTS, seed=seed)
+    return [v for v in made if v.rule != variants.REORDERED and task.content_hash(v.example) not in known]
+
+
+def in_turn(groups: Sequence[Sequence[Any]], count: int) -> list[Any]:
+    """The first of each group, then the second of each, up to `count`."""
+    return [one for turn in zip_longest(*groups) for one in turn if one is not None][:count]
 
 
 def phenomenon_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Row]:

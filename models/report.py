@@ -10,8 +10,7 @@ retention   the project's own general examples, never trained on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from itertools import zip_longest
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from data.examples import Selection
@@ -22,7 +21,7 @@ from models import siblings as variants
 from models.evaluation import compare, metrics
 from models.intervals import difference_interval, mcnemar
 from models.predictor import Prediction
-from models.repair import MOST_VARIANTS, retention_split
+from models.repair import in_turn, retention_split, unseen_variants
 
 VARIANT_ROWS = 100
 SUITE_ROWS = 8
@@ -42,12 +41,13 @@ def evaluation_sets(
     """
     known = set(trained) | {task.content_hash(row["example"]) for row in (*taught.rows, *held_out.rows)}
     corrections = [row for row in (*taught.rows, *held_out.rows) if row["kind"] == "correction"]
-    drawn = [_unseen(task, row, variants.siblings, known, seed) for row in corrections]
+    drawn = [_labelled(row, unseen_variants(task, row, variants.siblings, known, seed + 1)) for row in corrections]
+    against = [_labelled(row, unseen_variants(task, row, variants.contrasts, known, seed + 1)) for row in corrections]
     sets = {
         "taught": taught.rows,
         "held_out": held_out.rows,
-        "siblings": _in_turn([rows for rows, _ in drawn]),
-        "contrasts": _in_turn([_unseen(task, row, variants.contrasts, known, seed)[0] for row in corrections]),
+        "siblings": in_turn(drawn, VARIANT_ROWS),
+        "contrasts": in_turn(against, VARIANT_ROWS),
         "suites": suite_rows(task),
         "retention": seed_rows(task, "validation") + retention_split(task)[1],
     }
@@ -57,9 +57,7 @@ def evaluation_sets(
         "confirmations": kinds.count("confirmation"),
         "held_out": len(held_out.rows),
         "conflicts": len(taught.conflicts) + len(held_out.conflicts),
-        "without_siblings": sum(
-            not has for row, (_, has) in zip(corrections, drawn, strict=True) if row in taught.rows
-        ),
+        "without_siblings": sum(row["kind"] == "correction" and not _has_siblings(task, row) for row in taught.rows),
     }
     return sets, counts
 
@@ -73,32 +71,16 @@ def suite_rows(task: Task) -> list[dict[str, Any]]:
     return rows
 
 
-def _unseen(
-    task: Task, row: dict[str, Any], make: Callable[..., list[variants.Variant]], known: set[str], seed: int
-) -> tuple[list[dict[str, Any]], bool]:
-    """Variants of the correction that are not known, and whether there are any at all."""
-    found = [
-        variant
-        for variant in make(task, row["example"], row["label"], count=MOST_VARIANTS, seed=seed + 1)
-        if variant.rule != variants.REORDERED
-    ]
-    rows = [
-        {
-            "example": variant.example,
-            "label": variant.label,
-            "category": row["category"],
-            "example_id": row["example_id"],
-        }
-        for variant in found
-        if task.content_hash(variant.example) not in known
-    ]
-    return rows, bool(found)
+def _labelled(row: dict[str, Any], made: Sequence[variants.Variant]) -> list[dict[str, Any]]:
+    """Variants of a stored example as rows with its category and id."""
+    kept = {"category": row["category"], "example_id": row["example_id"]}
+    return [{"example": variant.example, "label": variant.label, **kept} for variant in made]
 
 
-def _in_turn(groups: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The first row of each group, then the second of each, up to VARIANT_ROWS."""
-    rows = [row for turn in zip_longest(*groups) for row in turn if row is not None]
-    return rows[:VARIANT_ROWS]
+def _has_siblings(task: Task, row: dict[str, Any]) -> bool:
+    """Whether any rule but another order of its choices fits the example."""
+    made = variants.siblings(task, row["example"], row["label"], count=1)
+    return bool(made) and made[0].rule != variants.REORDERED
 
 
 def make_splits(

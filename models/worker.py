@@ -30,10 +30,10 @@ from data.examples import Selection, select_examples
 from data.store import open_store
 from data.tasks import Task, get_task
 from data.versions import get_version
-from models.folders import read_card
+from models.folders import read_card, write_rows
 from models.recipe import Recipe
 from models.registry import version_folder
-from models.repair import training_rows
+from models.repair import stopping_rows, training_rows
 from settings import PROJECT, Settings, read_settings
 
 POLL_S = 0.2
@@ -53,18 +53,15 @@ class Cancelled(Exception):
 def ensure_worker(settings: Settings) -> subprocess.Popen[bytes]:
     """Starts a worker that outlives this process; it leaves at once if another one works already."""
     settings.workspace.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "models.worker",
-        "--workspace",
-        str(settings.workspace),
-        "--device",
-        settings.device,
-    ]
-    with (settings.workspace / "worker.log").open("ab") as output:
+    options = ["--workspace", str(settings.workspace), "--device", settings.device]
+    return _start(["models.worker", *options], settings.workspace / "worker.log")
+
+
+def _start(module: list[str], log_file: Path) -> subprocess.Popen[bytes]:
+    """A module of the project as a process that outlives this one."""
+    with log_file.open("ab") as output:
         return subprocess.Popen(
-            command,
+            [sys.executable, "-m", *module],
             cwd=PROJECT,
             env={"GOMP_SPINCOUNT": SPINS, **os.environ},
             stdin=subprocess.DEVNULL,
@@ -206,9 +203,13 @@ def selections(db: Database, job: dict[str, Any]) -> tuple[Selection, Selection]
 
 
 def trained_hashes(folder: Path, task: Task) -> set[str]:
-    """The content hashes of the job's training rows."""
-    with (folder / "train.jsonl").open(encoding="utf-8") as lines:
-        return {task.content_hash(task.parse_example(json.loads(line))) for line in lines}
+    """The content hashes of the rows that the job trains on or stops by."""
+    found: set[str] = set()
+    for name in ("train.jsonl", "twins.jsonl"):
+        if (folder / name).exists():
+            with (folder / name).open(encoding="utf-8") as lines:
+                found |= {task.content_hash(task.parse_example(json.loads(line))) for line in lines}
+    return found
 
 
 def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path, parent_folder: Path) -> None:
@@ -236,9 +237,10 @@ def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path,
         (folder / "encoder").mkdir()
         for name in FILES:
             _link(source / name, folder / "encoder" / name)
-    with (folder / "train.jsonl").open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    write_rows(folder / "train.jsonl", rows)
+    stop_by = stopping_rows(task, taught, recipe, kept_out | {task.content_hash(row) for row in rows})
+    if stop_by:
+        write_rows(folder / "twins.jsonl", stop_by)
     description = {
         "task": job["task"],
         "version": jobs.planned_version_id(job["id"]),
@@ -259,16 +261,7 @@ def score(version: Path, sets: dict[str, list[dict[str, Any]]]) -> dict[str, lis
 
 
 def _spawn(folder: Path, device: str) -> psutil.Process:
-    with (folder / "train.log").open("ab") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "models.training", str(folder), device],
-            cwd=PROJECT,
-            env={"GOMP_SPINCOUNT": SPINS, **os.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    child = _start(["models.training", str(folder), device], folder / "train.log")
     process = psutil.Process(child.pid)
     process.blindspot_popen = child  # keeps the handle that reaps it
     mark = {"pid": child.pid, "created": process.create_time()}

@@ -56,6 +56,7 @@ def family(tmp_path_factory, tiny_checkpoints):
         "child": child,
         "grandchild": make("grandchild", child, 8),
         "full": make("full", root / "bare", 0, method="full"),
+        "wider": make("wider", child, 8, method="adalora", rank=16, epochs=20),
     }
 
 
@@ -64,7 +65,9 @@ def probabilities(folder):
     return torch.tensor([p.probabilities for p in said])
 
 
-@pytest.mark.parametrize(("parent", "child"), [("bare", "child"), ("child", "grandchild"), ("bare", "full")])
+@pytest.mark.parametrize(
+    ("parent", "child"), [("bare", "child"), ("child", "grandchild"), ("child", "wider"), ("bare", "full")]
+)
 def test_ends_answer_as_parent_and_child_and_the_middle_lies_between(family, tmp_path, parent, child):
     ends = (family[parent], family[child])
     made = {alpha: write_blend(*ends, alpha, tmp_path / str(alpha), f"v-{alpha}") for alpha in (0.0, 0.5, 1.0)}

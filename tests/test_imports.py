@@ -128,7 +128,7 @@ RULES = [
     ),
     ("page", torch_free_components(), {"torch", "app", "cli"}),
     ("page", modules("components"), {"app", "cli"}),
-    ("shell", modules("cli"), {"torch", "transformers", "gradio", "components", "app"}),
+    ("shell", modules("cli"), {"torch", "transformers", "gradio", "app"}),
 ]
 
 

@@ -6,7 +6,7 @@ from data.examples import Selection
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.recipe import PRESETS, Recipe
-from models.repair import MOST_VARIANTS, count_rows, retention_split, training_rows
+from models.repair import MOST_VARIANTS, count_rows, retention_split, stopping_rows, training_rows
 from tests.conftest import nli
 
 TASK = TASKS["nli"]
@@ -83,6 +83,16 @@ def test_no_variant_is_a_held_out_example():
     rows = training_rows(TASK, taught("correction"), Recipe(retention_rows=0), kept_out)
     assert not kept_out & {TASK.content_hash(row) for row in rows}
     assert TASK.content_hash(nli()) in {TASK.content_hash(row) for row in rows}
+
+
+def test_rows_to_stop_by_are_siblings_and_contrasts_that_no_run_trains_on():
+    recipe = Recipe(retention_rows=0, patience=2)
+    trained = {TASK.content_hash(row) for row in training_rows(TASK, taught("correction"), recipe)}
+    rows = stopping_rows(TASK, taught("correction", "confirmation"), recipe, trained)
+    assert not trained & {TASK.content_hash(row) for row in rows}
+    labels = [row["label"] for row in rows]
+    assert labels.count(1) >= 10 <= len(labels) - labels.count(1)
+    assert stopping_rows(TASK, taught("correction"), Recipe(), trained) == []
 
 
 def test_few_rows_are_gone_over_until_the_least_steps_are_made():

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from data.seed import seed_rows
 from data.tasks import TASKS
+from models.adapters import trainable_model
 from models.encoder import ENCODER, encoder_dir
 from models.folders import ADAPTER, read_card
 from models.predictor import Predictor
@@ -22,7 +23,6 @@ from models.starter import datasets
 from models.starter.card import MEASURED, PLOT, card_text, report_text, runs_of
 from models.starter.evaluation import own_sets, table_text
 from models.starter.train import HEAD, RECIPES, copy_parent, mixture, read_plan
-from models.training import trainable_model
 
 NLI = TASKS["nli"]
 MAX_ADAPTER_BYTES = 12_000_000

@@ -12,21 +12,15 @@ from safetensors.torch import load_file, save_file
 
 from data.seed import seed_rows
 from data.tasks import TASKS
-from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_json
+from models.adapters import halve_frozen_weights, trainable_model
+from models.batches import TrainingError, collate_rows, hide_words, read_rows
+from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_json, write_rows
 from models.inputs import collate
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe, parse_options, preset
 from models.registry import STARTERS
-from models.training import (
-    TrainingError,
-    collate_rows,
-    halve_frozen_weights,
-    hide_words,
-    loss_of,
-    read_rows,
-    train,
-    trainable_model,
-)
+from models.trainer import loss_of
+from models.training import train
 from settings import PROJECT
 from tests.conftest import build_tiny
 
@@ -72,7 +66,7 @@ def right(folder, name="nli", count=8):
     return sum(p.label == row["label"] for p, row in zip(predictions, rows, strict=True))
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", ["lora", "adalora", "full"])
 def test_eight_rows_are_learnt_by_heart(job, method):
     folder = job(rows_of(), method=method, epochs=40, batch_size=4)
     assert right(train(folder, "cpu")) == 8
@@ -254,6 +248,28 @@ def test_frozen_layers_stay_as_they_were(job, method):
 def test_more_frozen_layers_than_there_are_is_refused(job):
     with pytest.raises(ValueError, match="at most the encoder's 2 layers; found 9"):
         train(job(rows_of(), frozen_layers=9), "cpu")
+
+
+def test_a_run_stops_where_held_out_twins_get_worse_and_keeps_the_best_weights(job):
+    """The twins' labels contradict what is trained on: the first check is the best one."""
+    rows = rows_of()
+    against = [{**row, "label": (row["label"] + 1) % 3} for row in rows]
+    folder = job(rows, epochs=60, batch_size=4, patience=2, check_steps=5)
+    write_rows(folder / "twins.jsonl", against)
+    training = read_card(train(folder, "cpu"))["training"]
+    assert training["steps"] == 15
+    progress = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
+    losses = [row["twins_loss"] for row in progress if "twins_loss" in row]
+    assert losses == sorted(losses)
+    unstopped = train(job(rows, folder="five", epochs=2.5, batch_size=4, learning_rate=5e-3), "cpu")
+    assert right(folder / "version") <= right(unstopped) + 2  # five steps' weights, not fifteen
+    assert right(train(job(rows, folder="all", epochs=60, batch_size=4), "cpu")) == 8
+
+
+def test_a_run_whose_twins_improve_makes_all_its_steps(job):
+    folder = job(rows_of(), epochs=10, batch_size=4, patience=3, check_steps=5)
+    write_rows(folder / "twins.jsonl", rows_of())
+    assert read_card(train(folder, "cpu"))["training"]["steps"] == 20
 
 
 def worst_loss_nearby(folder, length=0.1):

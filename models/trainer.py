@@ -1,0 +1,264 @@
+"""Hugging Face's Trainer with this project's loss, adversarial step and progress file."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from data.tasks import Task
+from models.adapters import has_singular_values
+from models.batches import Rows, TrainingError, collate_rows, hide_words, to_device
+from models.inputs import example_logits
+from models.recipe import Recipe
+
+CHECKPOINT_STEPS = 500
+BATCH = 64
+LEAST_FALL = 0.01
+"""A loss (nats) that fell by less has not fallen."""
+PLAIN = Recipe()
+
+
+def loss_of(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    teacher: torch.Tensor | None,
+    recipe: Recipe,
+) -> torch.Tensor:
+    """Mean loss of a batch: cross-entropy, or the divergence from the parent on a distilled row.
+
+    Distillation is Hinton et al. 2015 at temperature 1. Columns at minus infinity (absent choices) take
+    no part; smoothing is spread over the present ones.
+    """
+    log_p = F.log_softmax(logits, -1)
+    present = ~torch.isneginf(logits)  # NaN is present: it has to show in the loss
+    log_p = log_p.masked_fill(~present, 0.0)
+    losses = -log_p.gather(1, labels.unsqueeze(1)).squeeze(1)
+    if recipe.label_smoothing:
+        uniform = -(log_p.sum(1) / present.sum(1))
+        losses = (1 - recipe.label_smoothing) * losses + recipe.label_smoothing * uniform
+    if teacher is not None:
+        teacher = F.pad(teacher, (0, max(0, logits.shape[1] - teacher.shape[1])))[:, : logits.shape[1]]
+        divergence = (torch.xlogy(teacher, teacher) - teacher * log_p).sum(1)
+        losses = torch.where(teacher.sum(1) > 0, recipe.distillation * divergence, losses)
+    return (losses * weights).sum() / weights.sum()
+
+
+class RowTrainer(Trainer):
+    """Hugging Face's Trainer with this project's loss for rows of either head."""
+
+    def __init__(self, *, task: Task, recipe: Recipe, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.task, self.recipe = task, recipe
+        self.model_accepts_loss_kwargs = False
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        lengths = [e.length for e in self.train_dataset.encoded]
+        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGroupedSampler(batch_size, lengths=lengths)
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
+        """A step, and where the recipe asks for it another one against the embeddings (FGM)."""
+        if not self.recipe.adversarial:
+            return super().training_step(model, inputs, *more, **named)
+        words = model.get_input_embeddings()
+        seen: list[torch.Tensor] = []
+
+        def keep(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+            output = output.detach().requires_grad_() if not output.requires_grad else output
+            output.retain_grad()
+            seen.append(output)
+            return output
+
+        handle = words.register_forward_hook(keep)
+        try:
+            loss = super().training_step(model, dict(inputs), *more, **named)
+        finally:
+            handle.remove()
+        gradient = seen[0].grad
+        length = gradient.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1)
+        push = self.recipe.adversarial * gradient / length
+        handle = words.register_forward_hook(lambda _module, _inputs, output: output + push)
+        try:
+            return (loss + super().training_step(model, dict(inputs), *more, **named)) / 2
+        finally:
+            handle.remove()
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
+    ) -> Any:
+        inputs = dict(inputs)
+        labels, weights = inputs.pop("labels"), inputs.pop("weights")
+        teacher = inputs.pop("teacher", None)
+        logits = example_logits(model, self.task, inputs)
+        loss = loss_of(logits, labels, weights, teacher, self.recipe)
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+
+class Ranks(TrainerCallback):
+    """Lets AdaLoRA share out its ranks after each step of the optimizer, while the gradients are there."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.model.base_model.update_and_allocate(state.global_step)
+
+
+class EarlyStopping(TrainerCallback):
+    """Ends a run whose loss on held-out twins no longer falls, and puts the weights of the best check back.
+
+    Kept in memory: an adapter is small, and a check then costs no more than its forward passes.
+    """
+
+    def __init__(self, model: torch.nn.Module, measure: Callable[[], float], recipe: Recipe) -> None:
+        self.model, self.measure, self.recipe = model, measure, recipe
+        self.best, self.waited, self.loss = math.inf, 0, None
+        self.weights: list[torch.Tensor] = []
+        """Of the best check."""
+
+    def trained(self) -> list[torch.Tensor]:
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        last = state.global_step >= state.max_steps
+        if state.global_step % self.recipe.check_steps and not last:
+            return
+        self.loss = self.measure()
+        if self.loss < self.best - LEAST_FALL:
+            self.best, self.waited = self.loss, 0
+            self.weights = [p.detach().clone() for p in self.trained()]
+            return
+        self.waited += 1
+        control.should_training_stop |= self.waited >= self.recipe.patience
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.weights:
+            with torch.no_grad():
+                for parameter, best in zip(self.trained(), self.weights, strict=True):
+                    parameter.copy_(best)
+
+
+def twins_loss(model: Any, task: Task, twins: Rows, pad_id: int, device: torch.device, bf16: bool) -> float:
+    """Mean cross-entropy on rows that are not trained on, in nats."""
+    order = sorted(range(len(twins)), key=lambda i: twins.encoded[i].length)
+    total, mode = 0.0, model.training
+    model.eval()
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        for start in range(0, len(order), BATCH):
+            batch = to_device(collate_rows([twins[i] for i in order[start : start + BATCH]], pad_id), device)
+            labels, weights = batch.pop("labels"), batch.pop("weights")
+            logits = example_logits(model, task, batch).float()
+            total += float(loss_of(logits, labels, torch.ones_like(weights), None, PLAIN)) * len(labels)
+    model.train(mode)
+    return total / len(twins)
+
+
+class Progress(TrainerCallback):
+    """Appends a row to progress.jsonl at each logged step: step, steps, loss, rows/s, seconds left.
+
+    Where the run is checked against held-out twins, also the last check's loss on them.
+    """
+
+    def __init__(self, path: Path, rows_per_step: int, early: EarlyStopping | None) -> None:
+        self.path, self.rows_per_step, self.early = path, rows_per_step, early
+        self.started, self.first_step = time.monotonic(), 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.started, self.first_step = time.monotonic(), state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        loss = float(logs["loss"])
+        done, seconds = state.global_step - self.first_step, time.monotonic() - self.started
+        per_step = seconds / max(done, 1)
+        row = {
+            "step": state.global_step,
+            "steps": state.max_steps,
+            "epoch": round(state.epoch or 0, 3),
+            "loss": round(loss, 5),
+            "rows_per_s": round(self.rows_per_step / per_step, 1),
+            "eta_s": round((state.max_steps - state.global_step) * per_step, 1),
+        }
+        if self.early and self.early.loss is not None:
+            row["twins_loss"] = round(self.early.loss, 5)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        if not math.isfinite(loss):
+            raise TrainingError(f"The loss became {loss} at step {state.global_step}; lower the learning rate.")
+
+
+def make_trainer(
+    folder: Path,
+    model: torch.nn.Module,
+    task: Task,
+    dataset: Rows,
+    recipe: Recipe,
+    tokenizer: Any,
+    device: torch.device,
+    bf16: bool,
+    twins: Rows | None = None,
+) -> RowTrainer:
+    """`twins`: rows that are not trained on, for a recipe with patience."""
+    rows_per_step = recipe.batch_size * recipe.accumulation
+    early = None
+    if twins is not None:
+        pad_id = tokenizer.pad_token_id
+        early = EarlyStopping(model, lambda: twins_loss(model, task, twins, pad_id, device, bf16), recipe)
+    steps = recipe.steps(len(dataset))
+    arguments = TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        max_steps=steps,
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.accumulation,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=recipe.warmup_share,
+        weight_decay=recipe.weight_decay,
+        bf16=bf16,
+        use_cpu=device.type == "cpu",
+        seed=recipe.seed,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.type == "cuda",
+        save_strategy="steps" if steps > CHECKPOINT_STEPS else "no",
+        save_steps=CHECKPOINT_STEPS,
+        save_total_limit=1,
+        logging_steps=max(1, steps // 200),
+        logging_first_step=True,
+        logging_nan_inf_filter=False,  # it would log 0 for NaN, and Progress would not stop the run
+        disable_tqdm=True,
+        report_to=[],
+    )
+    callbacks: list[TrainerCallback] = [Ranks(model)] if has_singular_values(model) else []
+    callbacks += [early] if early else []
+    callbacks.append(Progress(folder / "progress.jsonl", rows_per_step, early))
+    trainer = RowTrainer(
+        task=task,
+        recipe=recipe,
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        data_collator=lambda items: hide_words(collate_rows(items, tokenizer.pad_token_id), recipe, tokenizer),
+        callbacks=[
+            *([Ranks(model)] if has_singular_values(model) else []),
+            *([early] if early else []),
+            Progress(folder / "progress.jsonl", rows_per_step, early),
+        ],
+    )
+    return trainer
+
+
+def latest_checkpoint(folder: Path) -> str | None:
+    from transformers.trainer_utils import get_last_checkpoint
+
+    return get_last_checkpoint(str(folder)) if folder.is_dir() else None
