@@ -24,6 +24,7 @@ from components.context import Lab
 from components.probe import build_probe
 from components.retrain import build_retrain
 from components.review import build_review
+from components.spots import build_spots
 from components.task_form import task_choice
 from components.theme import CSS_FILE, SHORTCUTS, theme
 from components.versions import build_versions
@@ -66,6 +67,8 @@ def build_page(lab: Lab) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Probe", id="probe"):
                 build_probe(lab, task, annotator)
+            with gr.Tab("Blind spots", id="spots") as spots:
+                build_spots(lab, task, annotator, spots)
             with gr.Tab("Review", id="review") as review:
                 build_review(lab, task, annotator, review)
             with gr.Tab("Retrain", id="retrain") as retrain:

@@ -43,6 +43,11 @@ class Settings:
         return self.workspace / "jobs"
 
     @property
+    def suites(self) -> Path:
+        """Where behavioural suites are that people added, as `<task>/<name>.json`."""
+        return self.workspace / "suites"
+
+    @property
     def backups(self) -> Path:
         return self.workspace / "backups"
 

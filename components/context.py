@@ -60,9 +60,16 @@ class Lab:
         Its signature shows Gradio the other arguments, of which it fills some by their types.
         """
 
-        @functools.wraps(handler)
-        def bound(*values: Any) -> Any:
-            return handler(self, *values)
+        if inspect.isgeneratorfunction(handler):  # Gradio tells by the function whether it streams
+
+            @functools.wraps(handler)
+            def bound(*values: Any) -> Any:
+                yield from handler(self, *values)
+        else:
+
+            @functools.wraps(handler)
+            def bound(*values: Any) -> Any:
+                return handler(self, *values)
 
         hints = typing.get_type_hints(inspect.unwrap(handler))
         first, *others = inspect.signature(handler).parameters.values()

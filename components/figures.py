@@ -108,6 +108,67 @@ def inoculation(points: list[dict[str, Any]], height: int = 280) -> go.Figure:
     return _finish(figure, None, height)
 
 
+def failure_map(rows: list[dict[str, Any]], short: dict[str, str]) -> go.Figure:
+    """Share of rows failed by capability (most failed by the newest version at the top) and version.
+
+    `rows` are `data.suite_results.suite_results`; `short` gives each version's name on the axis.
+    """
+    versions = list(dict.fromkeys(row["version_id"] for row in rows))
+    rates = {(row["suite"], row["version_id"]): row for row in rows}
+    newest = {row["suite"]: row["rate"] for row in rows}
+    suites = sorted(newest, key=lambda suite: newest[suite])
+    cells = [[rates.get((suite, version)) for version in versions] for suite in suites]
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=[[None if cell is None else 100 * cell["rate"] for cell in line] for line in cells],
+        x=versions,
+        y=suites,
+        text=[["" if cell is None else f"{100 * cell['rate']:.0f}" for cell in line] for line in cells],
+        customdata=[
+            [
+                "" if c is None else f"{c['failed']} of {c['rows']}, {100 * c['low']:.0f} to {100 * c['high']:.0f} %"
+                for c in line
+            ]
+            for line in cells
+        ],
+        texttemplate="%{text}",
+        zmin=0,
+        zmax=100,
+        colorscale="Cividis",
+        xgap=2,
+        ygap=2,
+        colorbar={"title": "failed (%)", "thickness": 12},
+        hovertemplate="%{y}<br>%{x}<br>fails %{z:.0f} % (%{customdata})<extra></extra>",
+        hoverongaps=False,
+    )
+    ticks = {"tickvals": versions, "ticktext": [short[version] for version in versions]}
+    figure.update_xaxes(title="version", side="top", type="category", **ticks)
+    figure.update_yaxes(title="capability", automargin=True, type="category")
+    return _finish(figure, None, 130 + 26 * max(len(suites), 3))
+
+
+def failure_trend(rows: list[dict[str, Any]], short: dict[str, str], height: int = 240) -> go.Figure:
+    """Share of rows that each version failed of one capability, with 95 % intervals."""
+    rates = [100 * row["rate"] for row in rows]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[short[row["version_id"]] for row in rows],
+        y=rates,
+        mode="lines+markers",
+        line={"color": ACCENT, "width": 2.5},
+        marker={"size": 9},
+        error_y={
+            "array": [100 * row["high"] - rate for row, rate in zip(rows, rates, strict=True)],
+            "arrayminus": [rate - 100 * row["low"] for row, rate in zip(rows, rates, strict=True)],
+            "color": MUTED,
+        },
+        showlegend=False,
+    )
+    figure.update_xaxes(title="version", type="category")
+    figure.update_yaxes(title="failed (%)", range=[-3, 103])
+    return _finish(figure, f"{rows[0]['suite']}, version by version" if rows else None, height)
+
+
 def running_mean(values: list[float], window: int = 9) -> list[float]:
     """The mean of each value and those up to `window` - 1 before it."""
     means = []

@@ -11,6 +11,16 @@
     const acts = {x: 'twin-drop', X: 'twin-drop', Backspace: 'twin-back'};
     return press(acts[event.key] || (/^[1-5]$/.test(event.key) ? `twin-label-${event.key}` : 'none'));
   };
+  const cells = () => document.querySelectorAll('#spots-map .js-plotly-plot').forEach(plot => {
+    if (plot.dataset.picks || !plot.on) return;
+    plot.dataset.picks = 'yes';
+    plot.on('plotly_click', ({points: [cell]}) => {
+      const field = document.querySelector('#spots-picked textarea, #spots-picked input');
+      field.value = `${cell.x}|${cell.y}`;
+      field.dispatchEvent(new Event('input', {bubbles: true}));
+    });
+  });
+  setInterval(cells, 500);
   document.addEventListener('keydown', event => {
     if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && press('probe-run')) event.preventDefault();
     if (twin(event)) event.preventDefault();

@@ -99,3 +99,26 @@ def m002_gate(db: Database) -> None:
     was measured. A promotion keeps those that it overrode."""
     db["versions"].add_column("gate", str)
     db["promotions"].add_column("overrode", str)
+
+
+@migrations()
+def m003_suite_results(db: Database) -> None:
+    """What each version made of each behavioural suite; `failures` is a JSON list of rows. A new run of the same
+    suite replaces the old one's row."""
+    db["suite_results"].create(
+        {
+            "version_id": str,
+            "suite": str,
+            "task": str,
+            "category": str,
+            "rows": int,
+            "failed": int,
+            "low": float,
+            "high": float,
+            "failures": str,
+            "created_at": str,
+        },
+        pk=("version_id", "suite"),
+        foreign_keys=[("version_id", "versions", "id")],
+        not_null={"task", "category", "rows", "failed", "low", "high", "failures", "created_at"},
+    )

@@ -22,12 +22,13 @@ def expand(
     seed: int,
     kind: str = "templates",
     template_ids: Collection[str] | None = None,
+    fewer: bool = False,
 ) -> list[dict[str, Any]]:
     """`count` different rows, the templates taking turns; the same rows for the same arguments.
 
     A row has `example`, `label` (an index; None without one), `category`, `suite`, `template`; under `same` and
     `direction` also `second` (an example), and under `direction` `direction`: (label index, "up" or "down").
-    Raises ValueError where a template is unknown or the words do not give `count` rows.
+    Raises ValueError where a template is unknown or the words do not give `count` rows; `fewer` takes what there are.
     """
     templates = suite.of_kind(kind)
     if template_ids is not None:
@@ -55,7 +56,7 @@ def expand(
                 open_templates.remove(template)
             else:
                 rows.append(row)
-    if len(rows) < count:
+    if len(rows) < count and not fewer:
         raise ValueError(
             f"Suite {suite.name!r}: expected {count} different rows of its {kind}; its words give only about "
             f"{len(rows)}. Ask for fewer, or give it more words or templates."

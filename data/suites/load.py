@@ -37,6 +37,16 @@ def load_suites(task: str | None = None, folder: Path | None = None) -> list[Sui
     return suites
 
 
+def all_suites(task: str | None, own: Path) -> list[Suite]:
+    """The shipped suites and those in the folder `own`, which takes the place of a shipped one of the same name.
+
+    Raises SuiteError where a file is malformed.
+    """
+    added = {(suite.task.name, suite.name): suite for suite in load_suites(task, own)} if own.is_dir() else {}
+    shipped = {(suite.task.name, suite.name): suite for suite in load_suites(task)}
+    return list({**shipped, **added}.values())
+
+
 def load_words(folder: Path = SHIPPED) -> dict[str, list[Entry]]:
     """The shipped word lists, with those of `folder`/words.json over them. Raises SuiteError."""
     words: dict[str, list[Entry]] = {}

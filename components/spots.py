@@ -1,0 +1,244 @@
+"""The Blind spots tab: what a version fails at, capability by capability, and those rows into the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from components import figures, highlight
+from components.context import Lab
+from components.errors import known_errors
+from components.suite_form import build_suite_form
+from components.toast import build_toast, hide_toast, show_toast
+from data.examples import archive_verdicts
+from data.suite_results import failing_rows, flag_failures, save_result, suite_results, taught_hashes
+from data.suites import SuiteError, all_suites
+from data.tasks import get_task
+from data.versions import list_versions, live_version
+
+SHOWN = 60
+"""Failing rows in the list; the button for all takes every one."""
+MANY = 20
+"""How many rows `Take the first` takes: as many corrections as a repair is measured with."""
+NOTHING = highlight.empty(
+    "No suite has run yet",
+    "Choose a version and press Run the suites: about a hundred rows for each capability, a minute on two cores.",
+)
+NO_ROWS = highlight.empty("No capability chosen", "Click a cell of the map, or choose a capability.")
+
+
+def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -> None:
+    rows = gr.State([])  # the failing rows that are listed
+    with gr.Row(equal_height=True):
+        version = gr.Dropdown([], label="Version", scale=4, filterable=False, elem_id="spots-version")
+        run = gr.Button("Run the suites", variant="primary", scale=2, elem_id="spots-run")
+        stop = gr.Button("Stop", scale=1, interactive=False, elem_id="spots-stop")
+    progress = gr.HTML()
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=6, min_width=380):
+            summary = gr.HTML(NOTHING, elem_id="spots-summary")
+            everything = gr.Checkbox(label="All tasks in one map", value=False)
+            plot = gr.Plot(show_label=False, visible=False, elem_id="spots-map")
+            picked = gr.Textbox(label="Cell", elem_id="spots-picked", elem_classes="offscreen", container=False)
+        with gr.Column(scale=5, min_width=360):
+            suite = gr.Dropdown([], label="Capability", elem_id="spots-suite")
+            about = gr.HTML(NO_ROWS)
+            trend = gr.Plot(show_label=False, visible=False)
+            with gr.Row(elem_classes="tight"):
+                some = gr.Button("Take the ticked rows", size="sm", visible=False, elem_id="spots-flag")
+                many = gr.Button(f"Take the first {MANY}", size="sm", visible=False, elem_id="spots-flag-many")
+            listed = gr.CheckboxGroup([], show_label=False, label="Failing rows", elem_id="spots-rows", visible=False)
+    build_suite_form(lab, task)
+    toast = build_toast("spots")
+
+    quiet = {"queue": False, "show_progress": "hidden"}
+    board = [version, summary, plot, suite]
+    chosen = [about, trend, rows, listed, some, many]
+    again = {"fn": lab.bind(show_spots), "inputs": [task, version, everything, suite], "outputs": board, **quiet}
+    detail = {"fn": lab.bind(show_suite), "inputs": [task, version, suite], "outputs": chosen, **quiet}
+    gr.on([tab.select, task.change, everything.input], **again).then(**detail)
+    gr.on([version.input], **again).then(**detail)
+    suite.input(**detail)
+    picked.input(lab.bind(pick_cell), [task, picked], [version, suite], **quiet).success(**detail)
+    going = run.click(
+        lab.bind(run_all), [task, version], [progress, run, stop], concurrency_limit=1, show_progress="hidden"
+    )
+    going.then(**again).then(**detail)
+    stop.click(stopped, None, [progress, run, stop], cancels=[going], queue=False).then(**again).then(**detail)
+    some.click(lab.bind(take_ticked), [task, version, rows, listed, annotator], toast.outputs, **quiet).success(
+        **detail
+    )
+    many.click(lab.bind(take_first), [task, version, rows, annotator], toast.outputs, **quiet).success(**detail)
+    toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet).success(**detail)
+
+
+@known_errors
+def show_spots(lab: Lab, task_name: str, version_id: str | None, everything: bool, suite: str | None) -> list[Any]:
+    """The versions' menu, the biggest blind spots in words, the map, and the capabilities' menu."""
+    versions = list_versions(lab.db(), task_name)
+    ids = [row["id"] for row in versions]
+    if version_id not in ids:
+        version_id = next((row["id"] for row in versions if row["live"]), ids[0] if ids else None)
+    results = suite_results(lab.db(), task_name)
+    shown = suite_results(lab.db()) if everything else results
+    menu = gr.update(choices=ids, value=version_id)
+    if not shown:
+        return [menu, NOTHING, gr.update(visible=False), gr.update(choices=[], value=None)]
+    own = sorted((r for r in results if r["version_id"] == version_id), key=lambda r: -r["rate"])
+    names = [(f"{r['suite']} · fails {100 * r['rate']:.0f} %", r["suite"]) for r in own]
+    kept = suite if suite in [name for _, name in names] else (names[0][1] if names else None)
+    plot = figures.failure_map(shown, {r["version_id"]: short_name(r["version_id"]) for r in shown})
+    return [
+        menu,
+        summary_html(own, version_id),
+        gr.update(value=plot, visible=True),
+        gr.update(choices=names, value=kept),
+    ]
+
+
+def short_name(version_id: str) -> str:
+    """The version's id without its task."""
+    return version_id.partition("-")[2] or version_id
+
+
+def summary_html(results: list[dict[str, Any]], version_id: str | None) -> str:
+    """The five biggest blind spots with their intervals."""
+    if not results:
+        return highlight.empty(f"{version_id} has not run yet", "Press Run the suites.")
+    half = sum(r["rate"] >= 0.5 for r in results)
+    lines = [
+        f'<div class="bar"><span class="name">{escape(r["suite"])}</span>'
+        f'<span class="track" role="img" aria-label="{100 * r["rate"]:.0f} percent">'
+        f'<span class="fill" style="display:block;width:{100 * r["rate"]:.1f}%;background:{figures.OPPOSE}"></span>'
+        f'</span><span class="value">{100 * r["rate"]:.0f} %</span></div>'
+        f'<div class="hint">{escape(r["category"])} · {r["failed"]} of {r["rows"]} fail, 95 % interval '
+        f"{100 * r['low']:.0f} to {100 * r['high']:.0f} %</div>"
+        for r in results[:5]
+    ]
+    return (
+        f'<div class="panel"><p class="lead"><b>{half} of {len(results)}</b> capabilities are failed by half or '
+        f"more.</p>{''.join(lines)}</div>"
+    )
+
+
+@known_errors
+def show_suite(lab: Lab, task_name: str, version_id: str | None, suite: str | None) -> list[Any]:
+    """What a capability tests, its trend over versions and the rows that the version fails."""
+    results = [r for r in suite_results(lab.db(), task_name) if r["suite"] == suite]
+    hidden = gr.update(visible=False)
+    if not results or version_id is None:
+        return [NO_ROWS, hidden, [], gr.update(choices=[], value=[], visible=False), hidden, hidden]
+    task = get_task(task_name)
+    tests = next((s.tests for s in all_suites(task_name, lab.settings.suites) if s.name == suite), "")
+    rows = failing_rows(lab.db(), version_id, suite)
+    taken = sum(row["label"] is not None for row in rows)
+    words = f"{len(rows)} failing rows." if rows else "This version fails no row of it."
+    if rows and not taken:
+        words += " They compare two examples, so that none has a right label to store; judge them in the Probe tab."
+    about = (
+        f'<div class="panel"><b>{escape(suite)}</b><div>{escape(tests)}</div><div class="hint">{words}</div></div>'
+    )
+    short = {r["version_id"]: short_name(r["version_id"]) for r in results}
+    trend = gr.update(value=figures.failure_trend(results, short), visible=True) if len(results) > 1 else hidden
+    choices = [(row_text(task, row), i) for i, row in enumerate(rows[:SHOWN])]
+    return [
+        about,
+        trend,
+        rows,
+        gr.update(choices=choices, value=[], visible=bool(rows)),
+        gr.update(visible=taken > 0),
+        gr.update(visible=taken > 0, value=f"Take the first {min(taken, MANY)}"),
+    ]
+
+
+def row_text(task: Any, row: dict[str, Any]) -> str:
+    """A failing row in one line: the example, what was said and what is right."""
+    names = task.label_names(row["example"])
+    text = highlight.one_line(task, row["example"], 260)
+    said = f"said {highlight.shorten(names[row['answer']], 60)} {100 * max(row['probabilities']):.0f} %"
+    if row["label"] is None:
+        return f"{text} — {said}; otherwise than for: {highlight.one_line(task, row['second'], 200)}"
+    return f"{text} — {said}; right: {highlight.shorten(names[row['label']], 60)}"
+
+
+def pick_cell(lab: Lab, task_name: str, cell: str) -> list[Any]:
+    """The version and the capability of a cell that was clicked, `version|suite`."""
+    version_id, _, suite = (cell or "").partition("|")
+    if version_id not in [row["id"] for row in list_versions(lab.db(), task_name)]:
+        raise gr.Error("That cell is another task's: choose the task above first.", duration=6, print_exception=False)
+    return [gr.update(value=version_id), gr.update(value=suite)]
+
+
+def run_all(lab: Lab, task_name: str, version_id: str | None) -> Iterator[list[Any]]:
+    """Runs every suite of the task, one after the other; each result is stored as soon as it is there."""
+    from models.suites import run_suite
+
+    busy = [gr.update(interactive=False), gr.update(interactive=True)]
+    idle = [gr.update(interactive=True), gr.update(interactive=False)]
+    try:
+        db, task = lab.db(), get_task(task_name)
+        version_id = version_id or live_version(db, task_name)
+        suites = all_suites(task_name, lab.settings.suites)
+        yield [progress_html(0, len(suites), "loading"), *busy]
+        predictor = lab.serving.predictor(task_name, version_id)
+        taught = taught_hashes(db, version_id)
+        started = time.monotonic()
+        for number, suite in enumerate(suites):
+            yield [progress_html(number, len(suites), suite.name), *busy]
+            save_result(db, task, version_id, run_suite(predictor, suite, taught=taught))
+        done = f"{len(suites)} suites in {time.monotonic() - started:.0f} s."
+        yield [f'<div class="hint" role="status">{done}</div>', *idle]
+    except (ValueError, RuntimeError, SuiteError) as error:
+        yield [highlight.problem(str(error)), *idle]
+
+
+def stopped() -> list[Any]:
+    """What is shown after Stop; the results so far are kept."""
+    words = '<div class="hint" role="status">Stopped. What ran is kept; Run starts again.</div>'
+    return [words, gr.update(interactive=True), gr.update(interactive=False)]
+
+
+def progress_html(done: int, total: int, name: str) -> str:
+    return (
+        f'<div class="progress" role="progressbar" aria-label="suites" aria-valuemin="0" aria-valuemax="{total}" '
+        f'aria-valuenow="{done}"><div style="width:{100 * done / max(total, 1):.0f}%"></div></div>'
+        f'<div class="hint">{done} of {total}: {escape(name)}</div>'
+    )
+
+
+@known_errors
+def take_ticked(
+    lab: Lab, task_name: str, version_id: str, rows: list[dict[str, Any]], ticked: list[int], annotator: str
+) -> list[Any]:
+    """Stores the ticked rows as corrections."""
+    if not ticked:
+        raise ValueError("Tick some rows first.")
+    return _take(lab, task_name, version_id, [rows[i] for i in ticked], annotator)
+
+
+@known_errors
+def take_first(lab: Lab, task_name: str, version_id: str, rows: list[dict[str, Any]], annotator: str) -> list[Any]:
+    """Stores the first failing rows that have a right label as corrections."""
+    labelled = [row for row in rows if row["label"] is not None]
+    return _take(lab, task_name, version_id, labelled[:MANY], annotator)
+
+
+def _take(lab: Lab, task_name: str, version_id: str, rows: list[dict[str, Any]], annotator: str) -> list[Any]:
+    ids = flag_failures(lab.db(), get_task(task_name), version_id, rows, annotator)
+    left = len(rows) - len(ids)
+    more = f" {left} were taken before or have no right label." if left else ""
+    if not ids:
+        raise ValueError(f"Nothing to store.{more}")
+    return show_toast(f"{len(ids)} corrections stored.{more} Retrain learns from them.", ids)
+
+
+@known_errors
+def undo(lab: Lab, ids: list[int] | None) -> list[Any]:
+    """Takes back the corrections just stored."""
+    if ids:
+        archive_verdicts(lab.db(), ids)
+    return hide_toast()

@@ -1,0 +1,111 @@
+"""A suite of one's own in the Blind spots tab: templates with slots, a look at their rows, and saved."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from components import highlight
+from components.context import Lab
+from components.errors import known_errors
+from components.toast import build_toast, hide_toast, show_toast
+from data.suites import all_suites, compose, expand, parse_suite, remove_suite, save_suite
+from data.tasks import TASKS, get_task
+
+PREVIEWED = 8
+SLOTS = "person: nurse, pilot, baker, judge\nverb: praised, blamed, hired"
+TEMPLATES = {
+    "nli": "The {person1} {verb} the {person2}. | The {person2} {verb} the {person1}. | neutral\n"
+    "The {person1} {verb} the {person2}. | The {person1} {verb} the {person2}. || "
+    "Today the {person1} {verb} the {person2}. | The {person1} {verb} the {person2}.",
+    "sentiment": "The {person} was not bad at all. | positive\nThe {person} was fine. || The {person} was superb. | "
+    "positive up",
+    "commonsense": "The {person1} {verb} the {person2}. | Who was {verb}? | the {person1} / the {person2} | 2",
+}
+HELP = (
+    '<div class="hint">One template a line: the fields and the right label with bars between them. A word in braces '
+    "is a slot; {person1} and {person2} are different people. <b>FIELDS || FIELDS</b> says that both get the same "
+    "answer; with <b>| positive up</b> behind, that this label's probability rises. A slot may take a list that is "
+    "there: <code>person: @names</code>.</div>"
+)
+
+
+def build_suite_form(lab: Lab, task: gr.Radio) -> None:
+    first = next(iter(TASKS.values()))
+    with gr.Accordion("Add a suite of your own", open=False, elem_id="suite-form"):
+        with gr.Row():
+            name = gr.Textbox(label="Name", placeholder="tall_tales", max_lines=1)
+            category = gr.Dropdown(list(first.categories), value="other", label="Category", filterable=False)
+        tests = gr.Textbox(
+            label="What it tests", placeholder="One line: what is asked and why models fail", max_lines=2
+        )
+        slots = gr.Textbox(label="Slots", placeholder=SLOTS, lines=3, elem_id="suite-slots")
+        templates = gr.Textbox(
+            label="Templates", placeholder=TEMPLATES[first.name], lines=4, elem_id="suite-templates"
+        )
+        gr.HTML(HELP)
+        with gr.Row(elem_classes="tight"):
+            look = gr.Button("Preview its rows", elem_id="suite-preview")
+            save = gr.Button("Save the suite", variant="primary", elem_id="suite-save")
+        preview = gr.HTML()
+    toast = build_toast("suite")
+    quiet = {"queue": False, "show_progress": "hidden"}
+    given = [task, name, category, tests, slots, templates]
+    task.change(change_task, [task], [category, templates, preview], **quiet)
+    look.click(lab.bind(preview_suite), given, [preview], **quiet)
+    save.click(lab.bind(keep_suite), given, [*toast.outputs, preview], **quiet)
+    toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet)
+
+
+def change_task(task_name: str) -> list[Any]:
+    categories = list(get_task(task_name).categories)
+    return [gr.update(choices=categories, value="other"), gr.update(placeholder=TEMPLATES[task_name]), ""]
+
+
+@known_errors
+def preview_suite(lab: Lab, task_name: str, name: str, category: str, tests: str, slots: str, templates: str) -> str:
+    """Some rows that the lines give."""
+    task = get_task(task_name)
+    raw = compose(task, name or "preview", category, tests, slots, templates or TEMPLATES[task_name])
+    lines = []
+    for row in expand(parse_suite(raw, "This suite"), PREVIEWED, 0, fewer=True):
+        text = highlight.example_text(task, row["example"])
+        if "second" in row:
+            want = (
+                "the same answer" if "direction" not in row else f"{row['direction'][1]} from the first to the second"
+            )
+            text += f" <b>⇄</b> {highlight.example_text(task, row['second'])}"
+        else:
+            want = highlight.label_text(task, row["example"], row["label"])
+        lines.append(f"<tr><td>{text}</td><td>{escape(want)}</td></tr>")
+    head = "<tr><th>row</th><th>expected</th></tr>"
+    return f'<div class="panel"><table class="plain">{head}{"".join(lines)}</table></div>'
+
+
+@known_errors
+def keep_suite(
+    lab: Lab, task_name: str, name: str, category: str, tests: str, slots: str, templates: str
+) -> list[Any]:
+    """Saves the suite in the workspace; the next run takes it along."""
+    task = get_task(task_name)
+    raw = compose(task, name, category, tests, slots, templates)
+    if raw["name"] in [suite.name for suite in all_suites(task_name, lab.settings.suites)]:
+        raise ValueError(f"There is a suite {raw['name']!r} already; choose another name.")
+    suite = save_suite(lab.settings.suites, raw)
+    return [
+        *show_toast(f"Suite {escape(suite.name)} saved; Run the suites takes it along.", (task_name, suite.name)),
+        "",
+    ]
+
+
+@known_errors
+def undo(lab: Lab, saved: tuple[str, str] | None) -> list[Any]:
+    """Takes the suite just saved back."""
+    if saved:
+        task_name, name = saved
+        for suite in all_suites(task_name, lab.settings.suites):
+            if suite.name == name:
+                remove_suite(lab.settings.suites, suite)
+    return hide_toast()
