@@ -66,8 +66,11 @@ def bars(names: list[str], probabilities: list[float], task: Task) -> str:
     return "".join(rows)
 
 
-def word_scores(segments: list[list[tuple[str, float]]], titles: list[str], label: str) -> str:
-    """Each text with its words shaded: blue where a word speaks for the label, orange where against it."""
+def word_scores(segments: list[list[tuple[str, float]]], titles: list[str], label: str, about: str) -> str:
+    """Each text with its words shaded: blue where a word speaks for the label, orange where against it.
+
+    `about` says in a few words how the scores are made.
+    """
     peak = max((abs(s) for words in segments for _, s in words), default=0.0) or 1.0
     html = [f'<div class="panel"><div class="hint">Which words speak for <b>{escape(shorten(label, 80))}</b></div>']
     html.append('<div class="words">')
@@ -82,10 +85,20 @@ def word_scores(segments: list[list[tuple[str, float]]], titles: list[str], labe
             )
     html.append(
         f'</div><div class="legend"><i style="background:{SUPPORT}"></i>for<i style="background:{OPPOSE}"></i>against'
-        " · integrated gradients of the label's logit, summed over each word; hold the pointer over a word for its "
-        "score</div></div>"
+        f" · {escape(about)}; hold the pointer over a word for its score</div></div>"
     )
     return "".join(html)
+
+
+def partial_input(task: Task, example: Example, answer: int, hidden: str, label: int, probability: float) -> str:
+    """What the version says where a part of the input is hidden: a warning where that is no other answer."""
+    said = f"{escape(shorten(task.label_names(example)[label], 80))} ({100 * probability:.0f} %)"
+    if label == answer:
+        return (
+            f'<div class="warn">Without the {escape(hidden)} the answer is the same, {said}: it may not depend on it.'
+            "</div>"
+        )
+    return f'<div class="hint">Without the {escape(hidden)} the answer would be {said}.</div>'
 
 
 def example_text(task: Task, example: Example, limit: int = MAX_SHOWN_CHARS) -> str:

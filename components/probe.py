@@ -9,6 +9,7 @@ import gradio as gr
 
 from components import highlight
 from components.context import Lab
+from components.counterfactuals import offer_edits
 from components.errors import known_errors
 from components.task_form import build_forms, fill_form, read_form, show_group
 from components.toast import build_toast, hide_toast, show_toast
@@ -18,6 +19,19 @@ from data.seed import seed_rows
 from data.tasks import TASKS, get_task
 
 ALL = "all categories"
+
+ALL_METHODS = "all three"
+METHODS = {
+    "integrated gradients": "integrated_gradients",
+    "gradient × input": "gradient_x_input",
+    "leave one word out": "leave_one_out",
+}
+"""What the menu offers, and the function of `models.attribution` that does it."""
+ABOUT = {
+    "integrated gradients": "integrated gradients of the label's logit, summed over each word",
+    "gradient × input": "gradient of the label's logit times the embedding, summed over each word",
+    "leave one word out": "how far the label's logit falls without the word",
+}
 
 NO_ANSWER = highlight.empty(
     "No answer yet",
@@ -74,7 +88,10 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
             with gr.Accordion("Why this answer", open=True, visible=False) as why_box:
                 with gr.Row(elem_classes="tight"):
                     why_label = gr.Dropdown([], label="Explain label", scale=3, elem_id="probe-why-label")
+                    method = gr.Dropdown([*METHODS, ALL_METHODS], value=next(iter(METHODS)), label="Method", scale=3)
+                with gr.Row(elem_classes="tight"):
                     why = gr.Button("Show the words that count", scale=2, elem_id="probe-why")
+                    flip = gr.Button("What would flip it?", scale=2, elem_id="probe-flip")
                 words = gr.HTML()
     toast = build_toast("probe")
 
@@ -107,7 +124,8 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
     toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running).success(
         lambda: hide(), None, panel.outputs, **running
     )
-    why.click(lab.bind(explain), [answer, why_label], [words], queue=False)
+    why.click(lab.bind(explain), [answer, why_label, method], [words], queue=False)
+    flip.click(lab.bind(offer_edits), [answer, spot], panel.outputs, queue=False)
 
 
 def gallery_categories(task_name: str) -> list[str]:
@@ -249,18 +267,27 @@ def undo(lab: Lab, verdict_id: int | None) -> list[Any]:
 
 
 @known_errors
-def explain(lab: Lab, answer: dict[str, Any] | None, label: int | None) -> str:
-    """The words that speak for and against a label, shaded."""
-    from models.attribution import integrated_gradients
+def explain(lab: Lab, answer: dict[str, Any] | None, label: int | None, method: str) -> str:
+    """The words that speak for and against a label, shaded, and whether the answer needs the whole input."""
+    from models import attribution
+    from models.partial_input import partial_input
 
     if answer is None or label is None:
         raise ValueError("Run an example first.")
     task = get_task(answer["task"])
     predictor = lab.serving.predictor(answer["task"], answer["version_id"])
-    attribution = integrated_gradients(predictor, answer["example"], int(label))
-    segments = [[(word.text, word.score) for word in words] for words in attribution.segments]
-    names = task.label_names(answer["example"])
-    return highlight.word_scores(segments, segment_titles(task.name, len(segments)), names[int(label)])
+    name = task.label_names(answer["example"])[int(label)]
+    html = []
+    for title, function in METHODS.items():
+        if method in (title, ALL_METHODS):
+            found = getattr(attribution, function)(predictor, answer["example"], int(label))
+            segments = [[(word.text, word.score) for word in words] for words in found.segments]
+            titles = segment_titles(task.name, len(segments))
+            html.append(highlight.word_scores(segments, titles, name, ABOUT[title]))
+    partial = partial_input(predictor, answer["example"])
+    if partial is not None:
+        html.append(highlight.partial_input(task, answer["example"], answer["label"], *partial))
+    return "".join(html)
 
 
 def segment_titles(task_name: str, count: int) -> list[str]:

@@ -76,6 +76,7 @@ def offer(lab: Lab, answer: dict[str, Any] | None, expected: int | None, verdict
             "label": variant.label,
             "relation": variant.relation,
             "rule": variant.rule,
+            "origin": f"{variant.relation} of verdict {verdict_id}: {variant.rule}",
             "answer": prediction.label,
             "probabilities": prediction.probabilities,
             "state": None,
@@ -83,10 +84,12 @@ def offer(lab: Lab, answer: dict[str, Any] | None, expected: int | None, verdict
         }
         for variant, prediction in zip(variants, predictions, strict=True)
     ]
-    return _view(
+    return view(
         {
+            "title": "Twins",
+            "known_by": "the rule says",
+            "about": "The same words swapped throughout, and near neighbours with another label",
             "task": task.name,
-            "of": verdict_id,
             "parent": answer["example"],
             "category": get_verdict(lab.db(), verdict_id)["category"],
             "version_id": answer["version_id"],
@@ -100,10 +103,10 @@ def judge(lab: Lab, state: dict[str, Any] | None, chosen: int | None, annotator:
     """Stores the chosen label for the twin whose turn it is; None drops it."""
     row = _current(state)
     if row is None:
-        return _view(state)
+        return view(state)
     if chosen is None:
         row["state"] = "dropped"
-        return _view(state)
+        return view(state)
     task = get_task(state["task"])
     row["verdict_id"] = flag_example(
         lab.db(),
@@ -113,11 +116,11 @@ def judge(lab: Lab, state: dict[str, Any] | None, chosen: int | None, annotator:
         annotator=annotator,
         answer=Answer(row["answer"], row["probabilities"], state["version_id"]),
         category=state["category"],
-        origin=f"{row['relation']} of verdict {state['of']}: {row['rule']}",
+        origin=row["origin"],
     )
     row["label"] = chosen
     row["state"] = get_verdict(lab.db(), row["verdict_id"])["kind"]
-    return _view(state)
+    return view(state)
 
 
 @known_errors
@@ -128,7 +131,7 @@ def step_back(lab: Lab, state: dict[str, Any] | None) -> list[Any]:
         if judged[-1]["verdict_id"] is not None:
             archive_verdicts(lab.db(), [judged[-1]["verdict_id"]])
         judged[-1].update(state=None, verdict_id=None)
-    return _view(state)
+    return view(state)
 
 
 def _judge_as(chosen: int | None) -> Callable[..., list[Any]]:
@@ -146,8 +149,11 @@ def _current(state: dict[str, Any] | None) -> dict[str, Any] | None:
     return next((row for row in (state or {}).get("rows", []) if row["state"] is None), None)
 
 
-def _view(state: dict[str, Any] | None) -> list[Any]:
-    """Updates for `Twins.outputs`."""
+def view(state: dict[str, Any] | None) -> list[Any]:
+    """Updates for `Twins.outputs`: the panel for what `state` offers; see `offer`.
+
+    A row's `label` is the right one as far as a rule knows it; None where it does not.
+    """
     if state is None:
         return hide()
     task, row = get_task(state["task"]), _current(state)
@@ -176,24 +182,25 @@ def twins_html(task: Task, state: dict[str, Any]) -> str:
     current = _current(state)
     lines = []
     for row in state["rows"]:
-        rule, said = (escape(task.label_names(row["example"])[row[key]]) for key in ("label", "answer"))
+        names = [escape(name) for name in task.label_names(row["example"])]
+        said = names[row["answer"]]
         sure = f"{100 * max(row['probabilities']):.0f} %"
         judged = f' <span class="pill {row["state"]}">{STATES[row["state"]]}</span>' if row["state"] else ""
-        wrong = "wrong" if row["answer"] != row["label"] else "right"
-        held = "right label" if row["state"] in ("correction", "confirmation") else "the rule says"
+        wrong = "wrong" if row["label"] not in (None, row["answer"]) else "right"
+        held = "right label" if row["state"] in ("correction", "confirmation") else state["known_by"]
+        right = "" if row["label"] is None else f"{held}: <b>{names[row['label']]}</b> · "
         mood = "current" if row is current else row["state"] or ""
         lines.append(
             f'<li class="{mood}">'
             f"<div>{marked_text(task, row['example'], state['parent'])}{judged}</div>"
-            f'<div class="said">{escape(row["relation"])} · {escape(row["rule"])} · {held}: <b>{rule}</b> · '
+            f'<div class="said">{escape(row["relation"])} · {escape(row["rule"])} · {right}'
             f'model: <span class="{wrong}">{said}</span> {sure}</div></li>'
         )
     kept = sum(row["verdict_id"] is not None for row in state["rows"])
     head = (
-        f"<b>Twins.</b> The same words swapped throughout, and near neighbours with another label: {kept} of "
-        f"{len(state['rows'])} kept."
+        f"<b>{state['title']}.</b> {state['about']}: {kept} of {len(state['rows'])} kept."
         if current
-        else f"<b>All twins judged.</b> {kept} more labelled examples; they count as your own flags do."
+        else f"<b>All judged.</b> {kept} more labelled examples; they count as your own flags do."
     )
     return f'<div class="hint">{head}</div><ol class="twins">{"".join(lines)}</ol>'
 

@@ -1,8 +1,9 @@
-"""Which words made the model say a label: integrated gradients over the word embeddings."""
+"""Which words made the model say a label: by gradients at the word embeddings, or by leaving words out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -12,6 +13,7 @@ from models.predictor import Predictor
 
 STEPS = 32
 MAX_TOKENS = 256
+LEFT_OUT_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,54 @@ class Attribution:
     """The sum of all tokens' scores, markers included; how far it is from `total` is the method's error."""
 
 
+class _Question:
+    """The logit of one label (or choice) of one example, as a function of token ids."""
+
+    def __init__(self, predictor: Predictor, example: Example, label: int) -> None:
+        task = predictor.task
+        names = task.label_names(example)
+        if not 0 <= label < len(names):
+            raise ValueError(f"Expected as label an index from 0 to {len(names) - 1}; found {label}.")
+        self.predictor, self.label = predictor, label
+        self.tokenizer = predictor.checkpoint.tokenizer
+        self.max_tokens = min(MAX_TOKENS, predictor.checkpoint.max_tokens)
+        self.is_choice = not task.labels
+        self.column = 0 if self.is_choice else (predictor.checkpoint.label_order or [])[label]
+        self.pair = task.text_pairs(example)[label if self.is_choice else 0]
+        encoded = encode(self.tokenizer, task, [example], self.max_tokens)[0]
+        batch = collate([encoded], self.tokenizer.pad_token_id)
+        row = label if self.is_choice else 0
+        self.batch = {k: v[[row]].to(predictor.device) for k, v in batch.items() if k != "group_sizes"}
+        self.ids = self.batch.pop("input_ids")
+
+    def baseline(self) -> torch.Tensor:
+        """The same input with every word replaced by the padding token."""
+        special = self.tokenizer.get_special_tokens_mask(self.ids[0].tolist(), already_has_special_tokens=True)
+        kept = torch.tensor(special, dtype=torch.bool, device=self.ids.device)
+        return torch.where(kept, self.ids[0], self.tokenizer.pad_token_id).unsqueeze(0)
+
+    def logit(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return self.logit_of(
+            {"input_ids": input_ids, **{k: v.expand(len(input_ids), -1) for k, v in self.batch.items()}}
+        )
+
+    def logit_of(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        if self.is_choice:
+            inputs = {name: value.unsqueeze(1) for name, value in inputs.items()}
+        return self.predictor.model(**inputs).logits[:, self.column]
+
+    def attribution(self, scores: torch.Tensor, total: float) -> Attribution:
+        """From scores of shape (token, ...)."""
+        scores = scores.reshape(-1, scores.shape[-1])[: self.ids.shape[1]].sum(-1).detach().cpu()
+        words = _words(self.tokenizer, self.pair, scores, self.max_tokens)
+        return Attribution(self.label, words, total, float(scores.sum()))
+
+    def distance(self) -> float:
+        """The label's logit minus that on the baseline."""
+        with torch.no_grad():
+            return float(self.logit(self.ids) - self.logit(self.baseline()))
+
+
 def integrated_gradients(predictor: Predictor, example: Example, label: int, steps: int = STEPS) -> Attribution:
     """Integrated gradients (Sundararajan et al. 2017) of a label's logit, by captum, summed over each word.
 
@@ -41,38 +91,57 @@ def integrated_gradients(predictor: Predictor, example: Example, label: int, ste
     """
     from captum.attr import LayerIntegratedGradients
 
-    task = predictor.task
-    names = task.label_names(example)
-    if not 0 <= label < len(names):
-        raise ValueError(f"Expected as label an index from 0 to {len(names) - 1}; found {label}.")
-    checkpoint = predictor.checkpoint
-    tokenizer = checkpoint.tokenizer
-    max_tokens = min(MAX_TOKENS, checkpoint.max_tokens)
-    encoded = encode(tokenizer, task, [example], max_tokens)[0]
-    is_choice = not task.labels
-    pair = task.text_pairs(example)[label if is_choice else 0]
-    batch = collate([encoded], tokenizer.pad_token_id)
-    batch = {k: v[[label if is_choice else 0]].to(predictor.device) for k, v in batch.items() if k != "group_sizes"}
-    ids = batch.pop("input_ids")
-    special = torch.tensor(
-        tokenizer.get_special_tokens_mask(ids[0].tolist(), already_has_special_tokens=True), dtype=torch.bool
-    )
-    baseline = torch.where(special.to(ids.device), ids[0], tokenizer.pad_token_id).unsqueeze(0)
-    column = 0 if is_choice else (checkpoint.label_order or [])[label]
-
-    def logit(input_ids: torch.Tensor) -> torch.Tensor:
-        inputs = {"input_ids": input_ids, **{k: v.expand(len(input_ids), -1) for k, v in batch.items()}}
-        if is_choice:
-            inputs = {k: v.unsqueeze(1) for k, v in inputs.items()}
-        return predictor.model(**inputs).logits[:, column]
-
-    method = LayerIntegratedGradients(logit, predictor.model.get_input_embeddings())
+    question = _Question(predictor, example, label)
+    method = LayerIntegratedGradients(question.logit, predictor.model.get_input_embeddings())
     with predictor.lock:
-        with torch.no_grad():
-            total = float(logit(ids) - logit(baseline))
-        scores = method.attribute(ids, baselines=baseline, n_steps=steps, internal_batch_size=16)
-    scores = scores.reshape(-1, scores.shape[-1])[: ids.shape[1]].sum(-1).cpu()
-    return Attribution(label, _words(tokenizer, pair, scores, max_tokens), total, float(scores.sum()))
+        scores = method.attribute(question.ids, baselines=question.baseline(), n_steps=steps, internal_batch_size=16)
+        return question.attribution(scores, question.distance())
+
+
+def gradient_x_input(predictor: Predictor, example: Example, label: int) -> Attribution:
+    """The gradient of a label's logit at the embeddings times them (Shrikumar et al. 2017), summed over each word.
+
+    One backward pass; unlike integrated gradients the scores do not sum to the logit. Raises ValueError.
+    """
+    from captum.attr import LayerGradientXActivation
+
+    question = _Question(predictor, example, label)
+    method = LayerGradientXActivation(question.logit, predictor.model.get_input_embeddings())
+    with predictor.lock:
+        return question.attribution(method.attribute(question.ids), question.distance())
+
+
+def leave_one_out(predictor: Predictor, example: Example, label: int) -> Attribution:
+    """For each word how far a label's logit falls where it is left out of its text. Raises ValueError."""
+    question = _Question(predictor, example, label)
+    texts = [text for text in question.pair if text is not None]
+    starts = [[*_word_starts(text), len(text)] for text in texts]
+    pairs = [question.pair]
+    for number, text in enumerate(texts):
+        for begin, end in pairwise(starts[number]):
+            left = [text[:begin] + text[end:] if i == number else other for i, other in enumerate(texts)]
+            pairs.append((left[0], left[1] if len(left) > 1 else None))
+    logits = []
+    for start in range(0, len(pairs), LEFT_OUT_BATCH):
+        first, second = zip(*pairs[start : start + LEFT_OUT_BATCH], strict=True)
+        batch = question.tokenizer(
+            list(first),
+            None if second[0] is None else list(second),
+            truncation="longest_first",
+            max_length=question.max_tokens,
+            padding=True,
+            return_tensors="pt",
+        )
+        with predictor.lock, torch.inference_mode():
+            logits += question.logit_of({k: v.to(predictor.device) for k, v in batch.items()}).tolist()
+    falls = iter(logits[0] - without for without in logits[1:])
+    segments = [
+        [WordScore(text[begin:end], next(falls)) for begin, end in pairwise(starts[number])]
+        for number, text in enumerate(texts)
+    ]
+    with predictor.lock:
+        total = question.distance()
+    return Attribution(label, segments, total, sum(word.score for words in segments for word in words))
 
 
 def _words(

@@ -1,10 +1,12 @@
 """Word scores add up to the label's logit and read as the text did."""
 
 import pytest
+import torch
 
 from data.tasks import TASKS
 from data.versions import live_version
-from models.attribution import integrated_gradients
+from models.attribution import gradient_x_input, integrated_gradients, leave_one_out
+from models.partial_input import partial_input
 from models.predictor import Predictor
 from models.registry import folder_of
 from tests.conftest import nli
@@ -73,3 +75,48 @@ def test_text_over_the_window_is_cut_not_refused(predictor):
 def test_unknown_label_is_refused(predictor):
     with pytest.raises(ValueError, match="an index from 0 to 2; found 3"):
         integrated_gradients(predictor("nli"), nli(), 3)
+
+
+@pytest.mark.parametrize("method", [integrated_gradients, gradient_x_input, leave_one_out])
+@pytest.mark.parametrize("name", TASKS)
+def test_every_method_scores_the_same_words(predictor, name, method):
+    tiny = predictor(name)
+    words = [[w.text for w in segment] for segment in method(tiny, EXAMPLES[name], 1).segments]
+    assert words == [[w.text for w in segment] for segment in integrated_gradients(tiny, EXAMPLES[name], 1).segments]
+    with pytest.raises(ValueError, match="found 9"):
+        method(tiny, EXAMPLES[name], 9)
+
+
+def test_a_word_left_out_scores_what_the_logit_falls_by(predictor):
+    tiny, text = predictor("sentiment"), "The crew is ridiculous, and I loved it."
+    found = leave_one_out(tiny, {"text": text}, 2)
+    (words,) = found.segments
+    whole, without = tiny.logits(tiny.encode([{"text": text}, {"text": text.replace(" ridiculous,", "")}]))
+    (score,) = [word.score for word in words if word.text == " ridiculous,"]
+    assert score == pytest.approx(float(whole[2] - without[2]), abs=1e-4)
+
+
+@pytest.mark.parametrize("method", [integrated_gradients, gradient_x_input, leave_one_out])
+def test_other_weights_give_another_map(predictor, method):
+    """The sanity check of Adebayo et al. 2018: a map that stays under random weights explains nothing."""
+    tiny = predictor("nli")
+
+    def scores():
+        return [word.score for words in method(tiny, EXAMPLES["nli"], 1).segments for word in words]
+
+    before = scores()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in tiny.model.parameters():
+            parameter.normal_(std=0.2)
+    correlation = torch.corrcoef(torch.tensor([before, scores()]))[0, 1]
+    assert abs(float(correlation)) < 0.9
+
+
+def test_the_answer_without_a_part_is_that_of_the_other_part_alone(predictor):
+    hidden, label, probability = partial_input(predictor("nli"), EXAMPLES["nli"])
+    alone = predictor("nli").predict([{**EXAMPLES["nli"], "premise": ""}])[0]
+    assert (hidden, label) == ("premise", alone.label)
+    assert probability == pytest.approx(max(alone.probabilities))
+    assert partial_input(predictor("commonsense"), EXAMPLES["commonsense"])[0] == "context and question"
+    assert partial_input(predictor("sentiment"), EXAMPLES["sentiment"]) is None

@@ -112,7 +112,7 @@ def test_what_people_type_is_shown_inert(lab):
     shown = [
         html,
         highlight.example_text(task, example),
-        highlight.word_scores([[(HOSTILE, 1.0)]], [HOSTILE], HOSTILE),
+        highlight.word_scores([[(HOSTILE, 1.0)]], [HOSTILE], HOSTILE, HOSTILE),
         highlight.problem(HOSTILE),
         highlight.empty(HOSTILE, HOSTILE),
     ]
@@ -141,7 +141,7 @@ def test_nothing_can_be_saved_before_an_answer(lab):
 
 def test_words_are_shaded_for_the_label_asked_about(lab):
     _, answer, *_ = run(lab, nli())
-    html = probe.explain(lab, answer, 2)
+    html = probe.explain(lab, answer, 2, probe.ALL_METHODS)
     assert "contradiction" in html
     assert "Premise" in html
     assert "actor" in html
