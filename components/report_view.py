@@ -155,7 +155,7 @@ def cases_html(task: Task, kind: str, title: str, cases: list[tuple[str, dict[st
         example = case["example"]
         said = [highlight.label_text(task, example, case[key]) for key in ("label", "before", "after")]
         right, before, after = (escape(highlight.shorten(text, 90)) for text in said)
-        origin = f"{escape(case['category'])} · {SPLITS[split][0].lower()}"
+        origin = f"{escape(case['category'])} · {SPLITS.get(split, (split,))[0].lower()}"
         items.append(
             f'<div class="case {kind}">{highlight.example_text(task, example, 400)}<div class="said">'
             f"right: <b>{right}</b> · before: {before} · now: {after} · {origin}</div></div>"

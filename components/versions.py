@@ -1,4 +1,4 @@
-"""The Versions tab: lineage, which one answers, promote, roll back, and two versions side by side."""
+"""The Versions tab: lineage, which one answers, its card, promote and roll back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import Any
 import gradio as gr
 
 from components import highlight
+from components.compare import build_compare
 from components.context import Lab
 from components.errors import known_errors
-from components.task_form import build_forms, read_form, show_group
 from components.toast import build_toast, hide_toast, show_toast
-from data.tasks import get_task
 from data.versions import (
     get_version,
     list_versions,
@@ -47,35 +46,22 @@ def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab)
         card = gr.Markdown(NO_CARD)
     with gr.Accordion("Promotions so far", open=False):
         history = gr.HTML()
-    gr.HTML('<h3 style="margin:18px 0 2px">Side by side</h3><div class="hint">One input, two versions.</div>')
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=330):
-            with gr.Row():
-                left = gr.Dropdown([], label="First version", filterable=False)
-                right = gr.Dropdown([], label="Second version", filterable=False)
-            forms = build_forms("versions")
-            compare = gr.Button("Compare", variant="primary", elem_id="versions-compare")
-        with gr.Column(scale=6, min_width=360):
-            answers = gr.HTML(
-                highlight.empty("Nothing compared yet", "Type an example and press Compare: both versions answer it.")
-            )
+    build_compare(lab, task, tab)
     toast = build_toast("versions")
 
     quiet = {"queue": False, "show_progress": "hidden"}
-    shown = [table, chosen, left, right, card, history]
+    shown = [table, chosen, card, history]
     again = {"fn": lab.bind(show_versions), "inputs": [task], "outputs": shown, **quiet}
     gr.on([tab.select, task.change], **again)
-    task.change(lab.bind(lambda _lab, name: show_group(name)), [task], forms.all_groups, **quiet)
     chosen.change(lab.bind(show_card), [chosen], [card], **quiet)
     promote.click(lab.bind(promote_chosen), [chosen, reason, annotator], toast.outputs, queue=False).success(**again)
     back.click(lab.bind(roll_task_back), [task, annotator], toast.outputs, queue=False).success(**again)
     toast.undo.click(lab.bind(undo), [toast.token, annotator], toast.outputs, queue=False).success(**again)
-    compare.click(lab.bind(compare_versions), [task, left, right, *forms.all_inputs], [answers], queue=False)
 
 
 @known_errors
 def show_versions(lab: Lab, task_name: str) -> list[Any]:
-    """The table of the task's versions, the menus, the live one's card and the promotions."""
+    """The table of the task's versions, their menu, the live one's card and the promotions."""
     rows = list_versions(lab.db(), task_name)
     if not rows:
         nothing = highlight.empty(
@@ -83,14 +69,11 @@ def show_versions(lab: Lab, task_name: str) -> list[Any]:
             "Start with --model TASK=PATH to bring a model of your own, or retrain one.",
         )
         menu = gr.update(choices=[], value=None)
-        return [nothing, menu, menu, menu, NO_CARD, ""]
+        return [nothing, menu, NO_CARD, ""]
     ids = [row["id"] for row in rows]
     live = next((row["id"] for row in rows if row["live"]), ids[0])
-    other = next((i for i in ids if i != live), live)
     return [
         versions_html(rows),
-        gr.update(choices=ids, value=live),
-        gr.update(choices=ids, value=other),
         gr.update(choices=ids, value=live),
         show_card(lab, live),
         history_html(promotion_history(lab.db(), task_name)),
@@ -195,28 +178,6 @@ def undo(lab: Lab, token: str | None, annotator: str) -> list[Any]:
         promote_version(lab.db(), token, by=annotator, reason="undo", going_back=True)
         lab.serving.refresh()
     return hide_toast()
-
-
-@known_errors
-def compare_versions(lab: Lab, task_name: str, left: str, right: str, *values: Any) -> str:
-    """Both versions' answers to what the form holds."""
-    task = get_task(task_name)
-    example = read_form(task_name, values)
-    html = []
-    for version_id in (left, right):
-        served = lab.serving.predict(task_name, example, version_id)
-        prediction = served.prediction
-        html.append(
-            highlight.answer(
-                task,
-                example,
-                prediction.probabilities,
-                version_id,
-                served.milliseconds,
-                prediction.tokens_dropped,
-            )
-        )
-    return '<div style="height:14px"></div>'.join(html)
 
 
 def _after_promotion(lab: Lab, version_id: str, before: str) -> list[Any]:

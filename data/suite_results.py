@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from data.examples import Answer, flag_example
 from data.store import now, writing
 from data.tasks import Task
-from data.versions import get_version
+from data.versions import lineage
 
 
 def save_result(db: Database, task: Task, version_id: str, result: dict[str, Any]) -> None:
@@ -51,15 +51,10 @@ def failing_rows(db: Database, version_id: str, suite: str) -> list[dict[str, An
     return json.loads(found[0]) if found else []
 
 
-def taught_hashes(db: Database, version_id: str | None) -> set[str]:
+def taught_hashes(db: Database, version_id: str) -> set[str]:
     """Content hashes of the examples that the version, or one that it descends from, was trained on."""
-    hashes: set[str] = set()
-    while version_id is not None:
-        version = get_version(db, version_id)
-        query = "SELECT content_hash FROM examples WHERE id IN (SELECT value FROM json_each(?))"
-        hashes |= {row[0] for row in db.execute(query, [version["example_ids"]])}
-        version_id = version["parent_id"]
-    return hashes
+    query = "SELECT content_hash FROM examples WHERE id IN (SELECT value FROM json_each(?))"
+    return {row[0] for v in lineage(db, version_id) for row in db.execute(query, [v["example_ids"]])}
 
 
 def flag_failures(

@@ -47,6 +47,14 @@ def get_version(db: Database, version_id: str) -> dict[str, Any]:
     return rows[0]
 
 
+def lineage(db: Database, version_id: str) -> list[dict[str, Any]]:
+    """The version's row and those it descends from, the oldest first. Raises ValueError where there is none."""
+    rows = [get_version(db, version_id)]
+    while rows[0]["parent_id"] is not None:
+        rows.insert(0, get_version(db, rows[0]["parent_id"]))
+    return rows
+
+
 def list_versions(db: Database, task: str | None = None) -> list[dict[str, Any]]:
     """Newest first, with `live` and, by split, the newest evaluation's metrics."""
     metrics: dict[str, dict[str, Any]] = {}

@@ -5,7 +5,7 @@ import dataclasses
 import gradio as gr
 import pytest
 
-from components import blame, figures, highlight, probe, report_view, retrain, review, versions
+from components import blame, compare, figures, highlight, probe, report_view, retrain, review, versions
 from components.context import Lab
 from components.recipe_form import NUMBERS, read_recipes
 from components.task_form import fill_form, input_count, read_form
@@ -230,9 +230,21 @@ def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
     table, *_ = versions.show_versions(lab, "nli")
     assert "nli-v1 at strength 0.3" in table
     assert "nli-v1" in versions.show_card(lab, "nli-v1")
-    html = versions.compare_versions(lab, "nli", before, "nli-v1", *values_of("nli", nli()))
+    html = compare.compare_versions(lab, "nli", before, "nli-v1", *values_of("nli", nli()))
     assert before in html
     assert "nli-v1" in html
+
+    html = compare.compare_on_store(lab, "nli", before, "nli-v1")
+    stored = len(find_verdicts(lab.db(), Filters(task="nli")))
+    assert f"On {stored} rows of the store" in html
+    assert "alone is right" in html
+    assert "same answer to <b>184</b>" in compare.compare_on_suites(lab, "nli", before, before)
+    said = [lab.serving.predict("nli", nli(premise), v).prediction.label for v in (before, "nli-v1")]
+    html = compare.bisect_versions(lab, "nli", "nli-v1", *values_of("nli", nli(premise)))
+    assert html.index(before) < html.index("<b>nli-v1</b>")
+    assert ("changed here" in html) == (said[0] != said[1])
+    assert ("was taught that points to it" in html) == (said[0] != said[1])
+    assert "No version changed" in compare.bisect_versions(lab, "nli", before, *values_of("nli", nli(premise)))
 
 
 def test_what_broke_an_example_is_found_and_left_out_of_the_next_run(lab, monkeypatch):
