@@ -162,8 +162,10 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
 
 
 def runs_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """The training runs of a recipe: itself, or those that it averages."""
-    return [read_plan(RECIPES / f"{name}.json") for name in plan.get("average", {})] or [plan]
+    """The training runs of a recipe: itself, or those that it averages, in the order they were made."""
+    if "average" not in plan:
+        return [plan]
+    return [run for name in plan["average"] for run in runs_of(read_plan(RECIPES / f"{name}.json"))]
 
 
 def _taken(options: dict[str, Any] | None) -> str:

@@ -17,12 +17,12 @@ import torch
 import typer
 from safetensors.torch import load_file, save_file
 
-from data.tasks import Task, get_task
+from data.tasks import TASKS, Task, get_task
 from data.transfer import atomic_path
 from models.calibration import fit_temperature
 from models.device import choose_device
 from models.encoder import ENCODER, encoder_dir
-from models.folders import ADAPTER, ADAPTER_CONFIG, CARD, read_card, save_version, write_json
+from models.folders import ADAPTER, ADAPTER_CONFIG, CARD, read_card, save_version, write_json, write_rows
 from models.predictor import Predictor
 from models.recipe import Recipe
 from models.registry import STARTERS
@@ -83,9 +83,26 @@ def write_job(folder: Path, task: Task, rows: list[Row], recipe: Recipe, version
         folder / "job.json",
         {"task": task.name, "version": version, "parent": None, "recipe": recipe.to_dict()},
     )
-    with (folder / "train.jsonl").open("w", encoding="utf-8") as file:
-        for example, label in rows:
-            file.write(json.dumps({**example, "label": label}, ensure_ascii=False) + "\n")
+    write_rows(folder / "train.jsonl", ({**example, "label": label} for example, label in rows))
+
+
+def make_run(task: Task, plan_path: Path, data: Path | None, work: Path, seed: int, device: str) -> Path:
+    """The folder of a recipe's finished run, with `version/` in it: trained, or the mean of the runs it names.
+
+    A run that it goes on from is made first. Raises DataError, RuntimeError and ValueError.
+    """
+    plan, folder = read_plan(plan_path), work / f"{plan_path.stem}-seed{seed}"
+    names = list(plan.get("average", {}))
+    if (parent := plan.get("parent")) and parent not in TASKS:
+        names.append(parent)
+    if (folder / "version").exists():
+        return folder
+    made = {name: make_run(task, plan_path.with_name(f"{name}.json"), data, work, seed, device) for name in names}
+    if "average" in plan:
+        average([made[n] / "version" for n in plan["average"]], list(plan["average"].values()), folder / "version")
+    else:
+        train(prepare_run(task, plan_path, data, work, seed), device)
+    return folder
 
 
 def prepare_run(task: Task, plan_path: Path, data: Path | None, work: Path, seed: int) -> Path:
@@ -189,23 +206,13 @@ def main(
     chosen = get_task(task)
     if (data is None) == (not hub):
         raise typer.BadParameter("Expected either --data DIR or --hub.")
+    plan_path = recipe or RECIPES / f"{task}.json"
     try:
         encoder_dir()
-        plan_path = recipe or RECIPES / f"{task}.json"
         plan = read_plan(plan_path)
-        runs = [plan_path.with_name(f"{name}.json") for name in plan.get("average", {})] or [plan_path]
-        folders = []
-        for path in runs:
-            folders.append(prepare_run(chosen, path, data, work, seed))
-            if not (folders[-1] / "version").exists():
-                train(folders[-1], device)
+        folder = make_run(chosen, plan_path, data, work, seed, device)
     except (DataError, RuntimeError, ValueError) as error:
         raise typer.Exit(_complain(error)) from None
-    folder = folders[0]
-    if "average" in plan:
-        folder = work / f"{plan_path.stem}-seed{seed}"
-        shutil.rmtree(folder, ignore_errors=True)
-        average([made / "version" for made in folders], list(plan["average"].values()), folder / "version")
     version = folder / "version"
     if "label_shift" in plan and "label_shift" not in read_card(version):
         shift_labels(version, chosen, plan["label_shift"])
