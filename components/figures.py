@@ -169,6 +169,18 @@ def failure_trend(rows: list[dict[str, Any]], short: dict[str, str], height: int
     return _finish(figure, f"{rows[0]['suite']}, version by version" if rows else None, height)
 
 
+def hunt(rows: list[dict[str, Any]], height: int = 260) -> go.Figure:
+    """Inputs tried and failures kept, by category."""
+    figure = go.Figure()
+    names = [row["category"] for row in rows]
+    figure.add_bar(x=names, y=[row["tries"] for row in rows], name="inputs tried", marker_color=MUTED)
+    figure.add_bar(x=names, y=[row["failures"] for row in rows], name="failures kept", marker_color=OPPOSE)
+    figure.update_layout(barmode="group")
+    figure.update_xaxes(title="category")
+    figure.update_yaxes(title="count", rangemode="tozero")
+    return _finish(figure, "What the hunt has cost", height)
+
+
 def running_mean(values: list[float], window: int = 9) -> list[float]:
     """The mean of each value and those up to `window` - 1 before it."""
     means = []

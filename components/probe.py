@@ -15,6 +15,7 @@ from components.task_form import build_forms, fill_form, read_form, show_group
 from components.toast import build_toast, hide_toast, show_toast
 from components.twins import build_twins, hide, offer
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
+from data.hunting import log_probe
 from data.seed import seed_rows
 from data.tasks import TASKS, get_task
 
@@ -181,6 +182,7 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
         return [highlight.problem(str(error)), None, *_unjudged()]
     served = lab.serving.predict(task_name, example)
     prediction = served.prediction
+    log_probe(lab.db(), task, served.version_id, category, max(prediction.probabilities))
     names = task.label_names(example)
     html = highlight.answer(
         task,

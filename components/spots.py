@@ -12,6 +12,7 @@ import gradio as gr
 from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.hunt import build_hunt
 from components.suite_form import build_suite_form
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts
@@ -52,6 +53,7 @@ def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) ->
                 some = gr.Button("Take the ticked rows", size="sm", visible=False, elem_id="spots-flag")
                 many = gr.Button(f"Take the first {MANY}", size="sm", visible=False, elem_id="spots-flag-many")
             listed = gr.CheckboxGroup([], show_label=False, label="Failing rows", elem_id="spots-rows", visible=False)
+    build_hunt(lab, task, tab)
     build_suite_form(lab, task)
     toast = build_toast("spots")
 

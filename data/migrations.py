@@ -122,3 +122,14 @@ def m003_suite_results(db: Database) -> None:
         foreign_keys=[("version_id", "versions", "id")],
         not_null={"task", "category", "rows", "failed", "low", "high", "failures", "created_at"},
     )
+
+
+@migrations()
+def m004_probes(db: Database) -> None:
+    """That an input was tried, of which category, and how sure the answer was: what a hunt has cost."""
+    db["probes"].create(
+        {"id": int, "task": str, "version_id": str, "category": str, "confidence": float, "created_at": str},
+        pk="id",
+        not_null={"task", "version_id", "category", "confidence", "created_at"},
+    )
+    db["probes"].create_index(["task", "id"])
