@@ -9,6 +9,9 @@ import plotly.graph_objects as go
 ACCENT = "#4f69df"
 OPPOSE = "#d0661f"
 MUTED = "#8a93a5"
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7f8c")
+"""Colours that the colour-blind tell apart (Okabe and Ito 2008)."""
+SYMBOLS = ("circle", "diamond", "square", "cross")
 
 
 def loss_curve(progress: list[dict[str, Any]], height: int = 260) -> go.Figure:
@@ -179,6 +182,29 @@ def hunt(rows: list[dict[str, Any]], height: int = 260) -> go.Figure:
     figure.update_xaxes(title="category")
     figure.update_yaxes(title="count", rangemode="tozero")
     return _finish(figure, "What the hunt has cost", height)
+
+
+def scatter_map(points: Any, groups: list[str], texts: list[str], ids: list[int], height: int = 460) -> go.Figure:
+    """Points (x, y) coloured by group; the lasso gives their `ids`."""
+    figure = go.Figure()
+    for number, group in enumerate(sorted(set(groups))):
+        chosen = [i for i, name in enumerate(groups) if name == group]
+        colour, symbol = PALETTE[number % len(PALETTE)], SYMBOLS[number // len(PALETTE) % len(SYMBOLS)]
+        figure.add_scatter(
+            x=[float(points[i][0]) for i in chosen],
+            y=[float(points[i][1]) for i in chosen],
+            mode="markers",
+            name=group,
+            text=[texts[i] for i in chosen],
+            customdata=[ids[i] for i in chosen],
+            hovertemplate="%{text}<extra>" + group + "</extra>",
+            marker={"size": 9, "color": colour, "symbol": symbol},
+        )
+    figure.update_xaxes(title="nearness only: the axes have no unit", showticklabels=False, zeroline=False)
+    figure.update_yaxes(title="", showticklabels=False, zeroline=False)
+    _finish(figure, None, height)
+    figure.update_layout(dragmode="lasso", modebar={"remove": ["autoScale2d"]})
+    return figure
 
 
 def running_mean(values: list[float], window: int = 9) -> list[float]:

@@ -20,7 +20,17 @@
       field.dispatchEvent(new Event('input', {bubbles: true}));
     });
   });
-  setInterval(cells, 500);
+  const lasso = () => document.querySelectorAll('#review-map .js-plotly-plot').forEach(plot => {
+    if (plot.dataset.picks || !plot.on) return;
+    plot.dataset.picks = 'yes';
+    plot.on('plotly_selected', event => {
+      const field = document.querySelector('#review-search textarea, #review-search input');
+      if (!event || !field) return;
+      field.value = event.points.length ? `ids: ${event.points.map(point => point.customdata).join(', ')}` : '';
+      field.dispatchEvent(new Event('input', {bubbles: true}));
+    });
+  });
+  setInterval(() => { cells(); lasso(); }, 500);
   document.addEventListener('keydown', event => {
     if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && press('probe-run')) event.preventDefault();
     if (twin(event)) event.preventDefault();

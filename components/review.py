@@ -12,6 +12,7 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.failure_map import build_failure_map
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts, edit_verdict, get_verdict, restore_verdict, unarchive_verdicts
 from data.queries import Filters, count_verdicts, facets, find_verdicts
@@ -34,7 +35,14 @@ def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -
     ids = gr.State([])  # the verdicts' ids in the rows shown
     chosen = gr.State(None)
     with gr.Row():
-        search = gr.Textbox(label="Search", placeholder="words in the example", max_lines=1, scale=3, min_width=200)
+        search = gr.Textbox(
+            label="Search",
+            placeholder="words in the example, or ids: 3, 7",
+            max_lines=1,
+            scale=3,
+            min_width=200,
+            elem_id="review-search",
+        )
         menus = [
             gr.Dropdown([ANY], value=ANY, label=label, scale=2, min_width=120, filterable=False)
             for label in ("Kind", "Category", "Label", "Annotator", "Version")
@@ -78,6 +86,7 @@ def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -
             bring_in = gr.Button("Import", variant="primary", visible=False)
         with gr.Column(), gr.Accordion("Export", open=False):
             links = gr.HTML()
+    build_failure_map(lab, task)
     toast = build_toast("review")
 
     filters = [task, *menus, search]

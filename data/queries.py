@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ class Filters:
     search: str = ""
     archived: bool = False
 
+
+IDS = re.compile(r"ids:((?:[\s,]*\d{1,15})+)[\s,]*", re.IGNORECASE)
+"""A search for verdicts by their ids, such as "ids: 3, 7"."""
 
 _FROM = "FROM verdicts v JOIN examples e ON e.id = v.example_id"
 
@@ -119,7 +123,10 @@ def _where(db: Database, filters: Filters) -> tuple[str, dict[str, Any]]:
             clauses.append(f"{column} = :{name}")
             values[name] = value
     search = clean_text(filters.search)
-    if search:
+    if listed := IDS.fullmatch(search):
+        clauses.append("v.id IN (SELECT value FROM json_each(:ids))")
+        values["ids"] = json.dumps([int(number) for number in re.findall(r"\d+", listed[1])])
+    elif search:
         clauses.append("e.id IN (SELECT rowid FROM examples_fts WHERE examples_fts MATCH :search)")
         values["search"] = db.quote_fts(search) or '""'  # a lone quote finds nothing
     return "WHERE " + " AND ".join(clauses), values
