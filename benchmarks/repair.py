@@ -122,9 +122,14 @@ def dialled(
 
 
 def run_suite(
-    suite: Suite, starter_folder: Path, k: int, seed: int, preset: str, general: dict[str, list[dict[str, Any]]]
+    suite: Suite,
+    starter_folder: Path,
+    k: int,
+    seed: int,
+    ways: dict[str, Recipe],
+    general: dict[str, list[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """A row before and one for each method; empty where the starter does not fail the suite."""
+    """A row before, one for each of the `ways`, and ours; empty where the starter does not fail the suite."""
     starter = Predictor.load(starter_folder, choose_device("auto"))
     try:
         taught, unseen = split_suite(suite, seed)
@@ -142,7 +147,7 @@ def run_suite(
     where = {"suite": suite.name, "task": suite.task.name, "k": k, "seed": seed}
     table = [{**where, "method": "before", **measure(starter, sets), "seconds": 0.0}]
     with tempfile.TemporaryDirectory() as work:
-        for name, recipe in methods(preset).items():
+        for name, recipe in ways.items():
             recipe, job = dataclasses.replace(recipe, seed=seed), Path(work) / name
             child, seconds = repair(starter_folder, suite.task, selection, recipe, job)
             table.append({**where, "method": name, **measure(Predictor.load(child), sets), "seconds": seconds})
@@ -194,6 +199,8 @@ def main(
     suite: Annotated[list[str] | None, typer.Option(help="these suites alone")] = None,
     k: Annotated[list[int] | None, typer.Option(help="corrections [default: 20]")] = None,
     seeds: Annotated[int, typer.Option(help="how many seeds")] = 1,
+    first: Annotated[int, typer.Option(help="the first seed")] = 0,
+    without: Annotated[list[str] | None, typer.Option(help="leave out corrections, replay or distilled")] = None,
     preset: Annotated[str, typer.Option()] = "quick",
     data: Annotated[Path | None, typer.Option(help="folder of public data sets")] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for every row")] = None,
@@ -201,6 +208,7 @@ def main(
 ) -> None:
     print(describe_machine())
     table = []
+    ways = {name: recipe for name, recipe in methods(preset).items() if name not in (without or [])}
     for chosen in load_suites(task):
         starter = STARTERS / chosen.task.name
         if (suite and chosen.name not in suite) or any(t.label is None for t in chosen.templates):
@@ -210,8 +218,8 @@ def main(
             rows = sample(read_split(data, chosen.task, name, split), 300, 0)
             general[name] = [{"example": example, "label": label} for example, label in rows]
         for count in k or [20]:
-            for seed in range(seeds):
-                table += run_suite(chosen, starter, count, seed, preset, general)
+            for seed in range(first, first + seeds):
+                table += run_suite(chosen, starter, count, seed, ways, general)
     print(f"\nMean over {len({(r['suite'], r['seed'], r['k']) for r in table})} runs:\n\n{markdown(means(table))}")
     if figure:
         draw(means(table), figure)
