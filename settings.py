@@ -26,6 +26,9 @@ class Settings:
     """How many points of accuracy a new version may lose on the retention set, and on contrasts of what it was
     taught, and still be promoted without a reason."""
 
+    train_on: str = "all"
+    """`all` verdicts, or those `confirmed` by a second person alone."""
+
     @property
     def budgets(self) -> dict[str, float]:
         return {"retention": self.retention_budget, "contrasts": self.contrast_budget}
@@ -79,5 +82,12 @@ def read_settings(
         models=chosen,
         annotator=env("BLINDSPOT_ANNOTATOR") or env("USER") or Settings.annotator,
         retention_budget=float(env("BLINDSPOT_RETENTION_BUDGET") or Settings.retention_budget),
+        train_on=_one_of("BLINDSPOT_TRAIN_ON", env("BLINDSPOT_TRAIN_ON") or Settings.train_on, ("all", "confirmed")),
         contrast_budget=float(env("BLINDSPOT_CONTRAST_BUDGET") or Settings.contrast_budget),
     )
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(f"Expected as {name} {' or '.join(allowed)}; found {value!r}.")
+    return value

@@ -104,7 +104,7 @@ def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
     db, task = lab.db(), get_task(task_name)
     live = live_version(db, task_name)
     rows = incoming(db, task, live)
-    selection = select_examples(db, task)
+    selection = select_examples(db, task, confirmed=lab.settings.train_on == "confirmed")
     taught = len(selection.rows)
     html = [f'<div class="panel"><div class="hint">Live: <code>{escape(live)}</code>. New since then:</div>']
     if rows:
@@ -121,6 +121,9 @@ def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
     else:
         html.append("<p>Nothing. Flag wrong answers in the Probe tab.</p>")
     html.append("</div>")
+    if selection.unconfirmed:
+        words = f"{selection.unconfirmed} wait for a second look in the Review tab and are not trained on."
+        html.append(f'<div class="hint">{words}</div>')
     if selection.conflicts:
         html.append(conflicts_html(lab, task, selection.conflicts))
     if not taught:

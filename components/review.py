@@ -13,6 +13,7 @@ from components import highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.failure_map import build_failure_map
+from components.second_look import build_second_look
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts, edit_verdict, get_verdict, restore_verdict, unarchive_verdicts
 from data.queries import Filters, count_verdicts, facets, find_verdicts
@@ -86,6 +87,7 @@ def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -
             bring_in = gr.Button("Import", variant="primary", visible=False)
         with gr.Column(), gr.Accordion("Export", open=False):
             links = gr.HTML()
+    build_second_look(lab, task, annotator, tab)
     build_failure_map(lab, task)
     toast = build_toast("review")
 

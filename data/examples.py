@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,6 +143,12 @@ def get_verdict(db: Database, verdict_id: int) -> dict[str, Any]:
     return row
 
 
+def settle(labels: Sequence[str]) -> str | None:
+    """The label that people agree on: all of them, or more of them than say any other; None where there is none."""
+    (first, count), *others = Counter(labels).most_common()
+    return first if not others or count > others[0][1] else None
+
+
 @dataclass
 class Selection:
     """What a training run may use, and what was left out."""
@@ -150,14 +157,21 @@ class Selection:
     """`example_id`, `example`, `label` (index), `kind`, `category`, one row an example."""
     conflicts: list[int] = field(default_factory=list)
     """Ids of examples whose annotators disagree; they are left out until resolved."""
+    unconfirmed: int = 0
+    """How many were left out since one person alone judged them; only where confirmed ones are asked for."""
 
 
 def select_examples(
-    db: Database, task: Task, split: str | None = "train", ids: Iterable[int] | None = None
+    db: Database,
+    task: Task,
+    split: str | None = "train",
+    ids: Iterable[int] | None = None,
+    *,
+    confirmed: bool = False,
 ) -> Selection:
-    """Each example's current verdict, by the newest of each annotator; disagreements are left out.
+    """Each example's current verdict, by the newest of each annotator; what people do not agree on is left out.
 
-    `split` None takes both; `ids` restricts to those examples.
+    `split` None takes both; `ids` restricts to those examples; `confirmed` leaves out what one person alone judged.
     """
     where, values = ["v.archived_at IS NULL", "e.task = ?"], [task.name]
     if split:
@@ -176,12 +190,17 @@ def select_examples(
     selection = Selection()
     for example_id, by_annotator in newest.items():
         verdicts = list(by_annotator.values())
-        if len({v["expected_label"] for v in verdicts}) > 1:
+        label = settle([v["expected_label"] for v in verdicts])
+        if label is None:
             selection.conflicts.append(example_id)
             continue
-        latest = max(verdicts, key=lambda v: v["id"])
+        if confirmed and len(verdicts) == 1:
+            selection.unconfirmed += 1
+            continue
+        agreed = [v for v in verdicts if v["expected_label"] == label]
+        latest = max(agreed, key=lambda v: v["id"])
         example = json.loads(latest["fields"])
-        kinds = {v["kind"] for v in verdicts}
+        kinds = {v["kind"] for v in agreed}
         selection.rows.append(
             {
                 "example_id": example_id,

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlite_utils import Database
 
-from data.examples import select_examples
+from data.examples import Selection, select_examples
 from data.jobs import enqueue, get_job, list_jobs
 from data.tasks import Task
 from data.versions import live_version
@@ -39,10 +39,10 @@ def request_retrain(
     StoreError.
     """
     recipe = recipe or recipes.preset(preset)
-    selection = select_examples(db, task)
+    selection = select_examples(db, task, confirmed=settings.train_on == "confirmed")
     selection.rows = [row for row in selection.rows if row["example_id"] not in without]
     if not selection.rows:
-        raise ValueError(_why_nothing(db, task, len(selection.conflicts)))
+        raise ValueError(_why_nothing(db, task, selection))
     job_id = enqueue(
         db,
         task.name,
@@ -70,12 +70,14 @@ def estimate_seconds(db: Database, task: Task, recipe: Recipe, n_taught: int) ->
     return TYPICAL_START_S + passes / TYPICAL_ROWS_PER_S.get(task.name, 60), "typical for two CPU cores"
 
 
-def _why_nothing(db: Database, task: Task, conflicts: int) -> str:
+def _why_nothing(db: Database, task: Task, selection: Selection) -> str:
     held_out = len(select_examples(db, task, "held_out").rows)
     reasons = []
     if held_out:
         reasons.append(f"{held_out} held out to measure the repair")
-    if conflicts:
-        reasons.append(f"{conflicts} on which annotators disagree")
+    if selection.conflicts:
+        reasons.append(f"{len(selection.conflicts)} on which annotators disagree")
+    if selection.unconfirmed:
+        reasons.append(f"{selection.unconfirmed} that wait for a second look in the Review tab")
     found = f"found only {' and '.join(reasons)}" if reasons else "found none"
     return f"Nothing to train on: expected flagged or confirmed {task.name} examples; {found}. Flag more."
