@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from components.api import build_api
 from components.context import Lab
 from components.probe import build_probe
 from components.retrain import build_retrain
@@ -75,6 +76,7 @@ def build_page(lab: Lab) -> gr.Blocks:
                 build_retrain(lab, task, annotator, retrain, timer)
             with gr.Tab("Versions", id="versions") as versions:
                 build_versions(lab, task, annotator, versions)
+        build_api(lab)
         page.load(None, None, None, js=SHORTCUTS)
     return page
 
@@ -84,6 +86,20 @@ def build_app(lab: Lab) -> FastAPI:
     page = build_page(lab)
     page.queue(api_open=False, max_size=64, default_concurrency_limit=4)
     app = FastAPI(openapi_url=None)
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        """The store can be read and every task has a live model that is loaded; else 503."""
+        try:
+            missing = lab.missing_models()
+        except (StoreError, RuntimeError) as error:
+            return PlainTextResponse(str(error), status_code=503)
+        return PlainTextResponse(f"loading: {', '.join(missing)}" if missing else "ready", 503 if missing else 200)
 
     @app.get("/export/{name}")
     def export(name: str, request: Request) -> Response:

@@ -309,6 +309,20 @@ def rollback(task: TaskName, as_json: AsJson = False, workspace: Workspace = Non
         show({"live": live, "before": before}, as_json, f"{live} answers now; before it {before}.")
 
 
+@app.command("export-model")
+def export_version(
+    version: str,
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is not there yet")],
+    workspace: Workspace = None,
+) -> None:
+    """Write a version as a plain Hugging Face folder, the adapter merged and the temperature in the head."""
+    from models.export import export_model
+    from models.registry import folder_of
+
+    with lab(workspace) as (settings, db):
+        say(f"{version} written: {export_model(folder_of(settings, db, version), output)}")
+
+
 @app.command("add-model")
 def add_model(
     model: Annotated[str, typer.Argument(metavar="TASK=PATH", help="A folder or a Hub name")],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from data.store import open_store
+from data.versions import live_versions
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ class Lab:
 
         threading.Thread(target=start, name="start-serving", daemon=True).start()
 
+    def missing_models(self) -> list[str]:
+        """Tasks whose live version is not loaded yet. Raises StoreError, and what kept the models from loading."""
+        live = live_versions(self.db())
+        if not self._serving.done():
+            return list(live)
+        return [task for task in live if task not in self.serving.loaded]
+
     def db(self) -> Database:
         """The calling thread's connection to the store. Raises StoreError."""
         if not hasattr(self._local, "db"):
@@ -75,7 +83,8 @@ class Lab:
         first, *others = inspect.signature(handler).parameters.values()
         bound.__annotations__ = {name: hint for name, hint in hints.items() if name != first.name}
         bound.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [p.replace(annotation=hints.get(p.name, p.annotation)) for p in others]
+            [p.replace(annotation=hints.get(p.name, p.annotation)) for p in others],
+            return_annotation=hints.get("return", inspect.Signature.empty),
         )
         del bound.__wrapped__
         return bound

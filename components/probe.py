@@ -113,7 +113,6 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
         lab.bind(run_probe),
         [task, spot, *forms.all_inputs],
         [result, answer, *judged],
-        api_name="predict",
         **running,
     )
     clear.click(lab.bind(clear_form), [task], [*forms.all_inputs, note, result, answer, *judged], **running)

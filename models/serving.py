@@ -51,6 +51,11 @@ class Serving:
         self._loading = threading.Lock()
         self._stop = threading.Event()
 
+    @property
+    def loaded(self) -> set[str]:
+        """The tasks whose live version answers."""
+        return set(self._live)
+
     def predict(self, task: str, example: Example, version_id: str | None = None) -> Served:
         """Raises ValueError, CheckpointError or EncoderError with a message for the person."""
         predictor = self.predictor(task, version_id)

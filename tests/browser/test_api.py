@@ -1,0 +1,42 @@
+"""The named endpoints, called by a program as the README shows."""
+
+import contextlib
+import io
+import re
+import urllib.request
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from settings import PROJECT
+from tests.browser.conftest import App
+
+pytestmark = pytest.mark.browser
+SWAP = {"premise": "The doctor paid the lawyer.", "hypothesis": "The lawyer paid the doctor."}
+
+
+def test_what_the_readme_shows_runs_and_the_rest_follows(app: App):
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1].replace("http://127.0.0.1:7860/", app.url)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    assert "entailment" in printed.getvalue()
+    assert "correction" in printed.getvalue()
+
+    client = Client(app.url, verbose=False)
+    (row,) = client.predict("nli", "", "", 50, 0, api_name="/list_examples")
+    assert (row["expected_label"], row["annotator"], row["example"]) == ("neutral", "ann", SWAP)
+    confirmed = client.predict("sentiment", {"text": "I loved it."}, "bea", "", api_name="/confirm")
+    assert confirmed["kind"] == "confirmation"
+    (version,) = client.predict("nli", api_name="/versions")
+    assert version["live"]
+    job_id = client.predict("nli", "ann", "quick", api_name="/retrain") if row["split"] == "train" else None
+    if job_id:
+        assert client.predict(job_id, api_name="/job")["state"] in ("queued", "running")
+    assert client.predict(version["id"], "ann", "", api_name="/promote")["live"] == version["id"]
+    with pytest.raises(AppError, match="Expected as task one of nli"):
+        client.predict("poetry", SWAP, "", api_name="/predict")
+    assert urllib.request.urlopen(f"{app.url}healthz").status == 200
+    assert urllib.request.urlopen(f"{app.url}readyz").read() == b"ready"
