@@ -11,6 +11,7 @@ OPPOSE = "#d0661f"
 MUTED = "#8a93a5"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7f8c")
 """Colours that the colour-blind tell apart (Okabe and Ito 2008)."""
+PATTERNS = ("", "/", "x", ".")
 SYMBOLS = ("circle", "diamond", "square", "cross")
 
 
@@ -205,6 +206,44 @@ def scatter_map(points: Any, groups: list[str], texts: list[str], ids: list[int]
     _finish(figure, None, height)
     figure.update_layout(dragmode="lasso", modebar={"remove": ["autoScale2d"]})
     return figure
+
+
+def failures_by_week(rows: list[dict[str, Any]], height: int = 320) -> go.Figure:
+    """Corrections stored, by week and category."""
+    figure = go.Figure()
+    weeks = sorted({row["week"] for row in rows})
+    for number, category in enumerate(sorted({row["category"] for row in rows})):
+        counts = {row["week"]: row["count"] for row in rows if row["category"] == category}
+        figure.add_bar(
+            x=weeks,
+            y=[counts.get(week, 0) for week in weeks],
+            name=category,
+            marker={
+                "color": PALETTE[number % len(PALETTE)],
+                "pattern": {"shape": PATTERNS[number // len(PALETTE) % 4]},
+            },
+        )
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(title="week that begins on", type="category")
+    figure.update_yaxes(title="corrections", rangemode="tozero")
+    return _finish(figure, "Failures kept", height)
+
+
+def confidences(found: dict[str, list[float]], height: int = 320) -> go.Figure:
+    """How sure the model was where it was right and where it was wrong, as judged."""
+    figure = go.Figure()
+    for kind, name, colour in (("confirmation", "right", ACCENT), ("correction", "wrong", OPPOSE)):
+        figure.add_histogram(
+            x=[100 * p for p in found.get(kind, [])],
+            name=name,
+            marker_color=colour,
+            opacity=0.75,
+            xbins={"start": 0, "end": 100, "size": 10},
+        )
+    figure.update_layout(barmode="overlay")
+    figure.update_xaxes(title="the model's confidence (%)", range=[0, 100])
+    figure.update_yaxes(title="judged answers", rangemode="tozero")
+    return _finish(figure, "How sure it was", height)
 
 
 def running_mean(values: list[float], window: int = 9) -> list[float]:

@@ -11,6 +11,7 @@ import gradio as gr
 
 from components import highlight
 from components.context import Lab
+from components.dashboard import build_dashboard
 from components.errors import known_errors
 from components.failure_map import build_failure_map
 from components.second_look import build_second_look
@@ -89,6 +90,7 @@ def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -
             links = gr.HTML()
     build_second_look(lab, task, annotator, tab)
     build_failure_map(lab, task)
+    build_dashboard(lab, task, tab)
     toast = build_toast("review")
 
     filters = [task, *menus, search]

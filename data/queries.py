@@ -97,6 +97,31 @@ def incoming(db: Database, task: Task, live_id: str) -> list[dict[str, Any]]:
     )
 
 
+def weekly_failures(db: Database, task: str) -> list[dict[str, Any]]:
+    """Corrections in use by `week` (its Monday) and `category`: `count`, the oldest week first."""
+    return list(
+        db.query(
+            f"""
+            SELECT date(v.created_at, 'weekday 0', '-6 days') AS week, v.category, count(*) AS count {_FROM}
+            WHERE v.archived_at IS NULL AND v.kind = 'correction' AND e.task = ? GROUP BY 1, 2 ORDER BY 1, 2
+            """,
+            [task],
+        )
+    )
+
+
+def judged_confidences(db: Database, task: str) -> dict[str, list[float]]:
+    """For corrections and confirmations in use how sure the model was of the answer that was judged."""
+    found: dict[str, list[float]] = {}
+    for kind, probabilities in db.execute(
+        f"SELECT v.kind, v.probabilities {_FROM} "
+        "WHERE v.archived_at IS NULL AND v.probabilities IS NOT NULL AND e.task = ?",
+        [task],
+    ):
+        found.setdefault(kind, []).append(max(json.loads(probabilities)))
+    return found
+
+
 def store_counts(db: Database) -> dict[str, dict[str, int]]:
     """For each task the number of corrections and confirmations in use."""
     counts: dict[str, dict[str, int]] = {}

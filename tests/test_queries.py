@@ -5,8 +5,19 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from components import dashboard
+from components.context import Lab
 from data.examples import Answer, archive_verdicts, flag_example
-from data.queries import Filters, count_verdicts, facets, find_verdicts, incoming, store_counts
+from data.queries import (
+    Filters,
+    count_verdicts,
+    facets,
+    find_verdicts,
+    incoming,
+    judged_confidences,
+    store_counts,
+    weekly_failures,
+)
 from data.tasks import TASKS
 from data.versions import add_version
 from tests.conftest import nli, premises
@@ -103,3 +114,21 @@ def test_incoming_is_what_the_live_version_has_not_learnt(flagged):
         {"category": "numbers", "corrections": 1, "confirmations": 0, "held_out": 1}
     ]
     assert {row["category"] for row in incoming(flagged, TASK, "v1")} == {"negation", "numbers"}
+
+
+def test_failures_are_counted_by_week_and_category(flagged):
+    flagged.conn.execute("UPDATE verdicts SET created_at = '2026-01-04T23:00:00.000+00:00' WHERE id = 1")  # a Sunday
+    flagged.conn.execute("UPDATE verdicts SET created_at = '2026-01-05T01:00:00.000+00:00' WHERE id = 3")
+    assert weekly_failures(flagged, "nli") == [
+        {"week": "2025-12-29", "category": "negation", "count": 1},
+        {"week": "2026-01-05", "category": "numbers", "count": 1},
+    ]
+    assert judged_confidences(flagged, "nli") == {"correction": [0.8], "confirmation": [0.8]}
+
+
+def test_figures_are_drawn_of_what_is_stored(flagged, settings):
+    lab = Lab(settings)
+    _, weeks, sure = dashboard.show_figures(lab, "nli")
+    assert {trace.name for trace in weeks["value"].data} == {"negation", "numbers"}
+    assert [len(trace.x) for trace in sure["value"].data] == [1, 1]
+    assert "Nothing to draw yet" in dashboard.show_figures(lab, "commonsense")[0]
