@@ -44,7 +44,7 @@ def read_clause(words: Wording) -> Clause | None:
 
     Everything in it must be open to weakening: no negation, quantifier, condition, modal or report.
     """
-    if not 3 <= len(words) <= 30 or words.gaps[-1].strip() not in ("", ".", "!"):
+    if not 2 <= len(words) <= 30 or words.gaps[-1].strip() not in ("", ".", "!"):
         return None
     if any(words.breaks(i) for i in range(1, len(words))):
         return None

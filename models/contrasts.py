@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from data.lexicon import Entry, closed, entries, inflect
 from data.tasks import Example
-from models import clauses, polarity, substitution, triggers
+from models import clauses, conditionals, polarity, substitution, triggers
 from models.safety import GENDER
 from models.wording import Wording, word_set
 
@@ -31,6 +31,7 @@ def nli_contrasts(example: Example, label: int, rng: random.Random) -> Iterator[
         (premise, premise, ENTAILMENT, "premise entails itself"),
         (hypothesis, hypothesis, ENTAILMENT, "roles put back" if swapped else "hypothesis entails itself"),
         *_triggers(premise, hypothesis, label),
+        *conditionals.consequences(premise),
     ]
     for text in dict.fromkeys((premise, hypothesis)):
         rows += _about_clause(text, rng)
