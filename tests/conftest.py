@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 from sqlite_utils import Database
 
+from components.context import Lab
 from data.seed import KINDS, seed_rows
 from data.store import open_store
 from data.tasks import TASKS
@@ -76,6 +77,15 @@ def tiny_store(tiny_settings: Settings) -> Iterator[Database]:
     db = open_store(tiny_settings.store)
     yield db
     db.close()
+
+
+@pytest.fixture
+def lab(tiny_settings: Settings) -> Iterator[Lab]:
+    """What the tabs' handlers work with, its tiny live models answering."""
+    lab = Lab(tiny_settings)
+    lab.start_serving()
+    yield lab
+    lab.serving.stop()
 
 
 def build_tiny(

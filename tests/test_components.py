@@ -6,7 +6,6 @@ import gradio as gr
 import pytest
 
 from components import blame, compare, figures, highlight, probe, report_view, retrain, review, versions
-from components.context import Lab
 from components.recipe_form import NUMBERS, read_recipes
 from components.task_form import fill_form, input_count, read_form
 from data import jobs
@@ -19,14 +18,6 @@ from tests.conftest import nli, premises
 
 HOSTILE = '<img src=x onerror="alert(1)"> & \u202e"quotes\''
 ANY = [review.ANY] * 5
-
-
-@pytest.fixture
-def lab(tiny_settings):
-    lab = Lab(tiny_settings)
-    lab.start_serving()
-    yield lab
-    lab.serving.stop()
 
 
 def values_of(task, example):

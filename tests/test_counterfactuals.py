@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from components import counterfactuals as panel
 from components import twins
-from components.context import Lab
 from data.queries import Filters, find_verdicts
 from data.seed import seed_rows
 from data.tasks import TASKS
@@ -105,26 +104,21 @@ def test_neighbours_are_near_in_the_encoder(starter):
     assert neighbours(starter)("doctor", []) == []
 
 
-def test_edits_are_judged_like_twins_and_stored_with_their_origin(tiny_settings):
-    lab = Lab(tiny_settings)
-    lab.start_serving()
-    try:
-        example = nli("The doctor paid the lawyer.", "The lawyer paid the doctor.")
-        served = lab.serving.predict("nli", example)
-        answer = {
-            "task": "nli",
-            "example": example,
-            "label": served.prediction.label,
-            "probabilities": served.prediction.probabilities,
-            "version_id": served.version_id,
-        }
-        _, state, html, *_ = panel.offer_edits(lab, answer, "negation")
-        assert "Counterfactuals" in html
-        twins.judge(lab, state, 2, "ann")
-        (row,) = find_verdicts(lab.db(), Filters(task="nli"))
-        assert (row["expected_label"], row["category"], row["annotator"]) == ("contradiction", "negation", "ann")
-        assert row["origin"] == f"counterfactual: {state['rows'][0]['rule']}"
-        twins.step_back(lab, state)
-        assert find_verdicts(lab.db(), Filters(task="nli")) == []
-    finally:
-        lab.serving.stop()
+def test_edits_are_judged_like_twins_and_stored_with_their_origin(lab):
+    example = nli("The doctor paid the lawyer.", "The lawyer paid the doctor.")
+    served = lab.serving.predict("nli", example)
+    answer = {
+        "task": "nli",
+        "example": example,
+        "label": served.prediction.label,
+        "probabilities": served.prediction.probabilities,
+        "version_id": served.version_id,
+    }
+    _, state, html, *_ = panel.offer_edits(lab, answer, "negation")
+    assert "Counterfactuals" in html
+    twins.judge(lab, state, 2, "ann")
+    (row,) = find_verdicts(lab.db(), Filters(task="nli"))
+    assert (row["expected_label"], row["category"], row["annotator"]) == ("contradiction", "negation", "ann")
+    assert row["origin"] == f"counterfactual: {state['rows'][0]['rule']}"
+    twins.step_back(lab, state)
+    assert find_verdicts(lab.db(), Filters(task="nli")) == []

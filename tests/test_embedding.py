@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from components import failure_map
-from components.context import Lab
 from data.examples import Answer, flag_example
 from data.queries import Filters, find_verdicts
 from data.tasks import TASKS
@@ -37,24 +36,19 @@ def test_any_number_of_points_is_laid_out(count):
     assert len(cluster(vectors)) == count
 
 
-def test_the_map_holds_every_correction_and_an_id_search_finds_it(tiny_settings):
-    lab = Lab(tiny_settings)
-    lab.start_serving()
-    try:
-        words, _ = failure_map.show_map(lab, "nli", "category")
-        assert "Too few corrections" in words
-        version_id = live_version(lab.db(), "nli")
-        for text, category in zip(DOGS + BANKS, ["negation", "numbers"] * 3, strict=True):
-            answer = Answer(0, [1.0, 0.0, 0.0], version_id)
-            example = nli(text, "Something happened.")
-            flag_example(lab.db(), TASKS["nli"], example, 1, annotator="ann", answer=answer, category=category)
-        for colour in failure_map.COLOURS:
-            figure = failure_map.show_map(lab, "nli", colour)[1]["value"]
-            assert sorted(number for trace in figure.data for number in trace.customdata) == [1, 2, 3, 4, 5, 6]
-        by_category = failure_map.show_map(lab, "nli", "category")[1]["value"]
-        assert {trace.name for trace in by_category.data} == {"negation", "numbers"}
-        found = find_verdicts(lab.db(), Filters(task="nli", search="ids: 2, 5"))
-        assert [row["id"] for row in found] == [5, 2]
-        assert find_verdicts(lab.db(), Filters(task="nli", search="ids: 99")) == []
-    finally:
-        lab.serving.stop()
+def test_the_map_holds_every_correction_and_an_id_search_finds_it(lab):
+    words, _ = failure_map.show_map(lab, "nli", "category")
+    assert "Too few corrections" in words
+    version_id = live_version(lab.db(), "nli")
+    for text, category in zip(DOGS + BANKS, ["negation", "numbers"] * 3, strict=True):
+        answer = Answer(0, [1.0, 0.0, 0.0], version_id)
+        example = nli(text, "Something happened.")
+        flag_example(lab.db(), TASKS["nli"], example, 1, annotator="ann", answer=answer, category=category)
+    for colour in failure_map.COLOURS:
+        figure = failure_map.show_map(lab, "nli", colour)[1]["value"]
+        assert sorted(number for trace in figure.data for number in trace.customdata) == [1, 2, 3, 4, 5, 6]
+    by_category = failure_map.show_map(lab, "nli", "category")[1]["value"]
+    assert {trace.name for trace in by_category.data} == {"negation", "numbers"}
+    found = find_verdicts(lab.db(), Filters(task="nli", search="ids: 2, 5"))
+    assert [row["id"] for row in found] == [5, 2]
+    assert find_verdicts(lab.db(), Filters(task="nli", search="ids: 99")) == []

@@ -3,7 +3,6 @@
 import pytest
 
 from components import hunt
-from components.context import Lab
 from data.examples import Answer, archive_verdicts, flag_example
 from data.hunting import economics, log_probe, suggestions
 from data.suite_results import save_result
@@ -52,17 +51,12 @@ def test_failed_capabilities_with_few_corrections_come_before_what_nobody_tried(
     assert "negation" not in [row["where"] for row in suggestions(tiny_store, TASK, version_id)]
 
 
-def test_the_tab_says_what_to_try_and_what_it_is_least_sure_of(tiny_settings):
-    lab = Lab(tiny_settings)
-    lab.start_serving()
-    try:
-        places, _, costs, _ = hunt.show_hunt(lab, "nli")
-        assert "nobody has tried it yet" in places
-        assert "Nothing tried yet" in costs
-        log_probe(lab.db(), TASK, live_version(lab.db(), "nli"), "negation", 0.8)
-        assert "negation" in hunt.show_hunt(lab, "nli")[2]
-        table = hunt.show_unsure(lab, "nli")
-        shares = [int(part.split(" %")[0]) for part in table.split('<td class="num">')[1:]]
-        assert shares == sorted(shares)
-    finally:
-        lab.serving.stop()
+def test_the_tab_says_what_to_try_and_what_it_is_least_sure_of(lab):
+    places, _, costs, _ = hunt.show_hunt(lab, "nli")
+    assert "nobody has tried it yet" in places
+    assert "Nothing tried yet" in costs
+    log_probe(lab.db(), TASK, live_version(lab.db(), "nli"), "negation", 0.8)
+    assert "negation" in hunt.show_hunt(lab, "nli")[2]
+    table = hunt.show_unsure(lab, "nli")
+    shares = [int(part.split(" %")[0]) for part in table.split('<td class="num">')[1:]]
+    assert shares == sorted(shares)

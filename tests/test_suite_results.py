@@ -3,7 +3,6 @@
 import pytest
 
 from components import figures, spots, suite_form
-from components.context import Lab
 from data.examples import select_examples
 from data.queries import Filters, find_verdicts
 from data.suite_results import failing_rows, flag_failures, save_result, suite_results, taught_hashes
@@ -15,14 +14,6 @@ from models.registry import version_folder
 from models.suites import run_suite
 
 TASK = TASKS["nli"]
-
-
-@pytest.fixture
-def lab(tiny_settings):
-    lab = Lab(tiny_settings)
-    lab.start_serving()
-    yield lab
-    lab.serving.stop()
 
 
 def suite_named(name, own=None):
