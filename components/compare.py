@@ -104,6 +104,8 @@ def _compare_rows(lab: Lab, task_name: str, left: str, right: str, name: str, ro
     from models.evaluation import compare
     from models.intervals import difference_interval
 
+    if left == right:
+        raise ValueError("Expected two versions; both are the same. Choose another, or retrain to get one.")
     task = get_task(task_name)
     said = [lab.serving.predictor(task_name, v).predict([r["example"] for r in rows]) for v in (left, right)]
     outcome = compare(rows, *said)

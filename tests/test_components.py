@@ -229,7 +229,9 @@ def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
     stored = len(find_verdicts(lab.db(), Filters(task="nli")))
     assert f"On {stored} rows of the store" in html
     assert "alone is right" in html
-    assert "same answer to <b>184</b>" in compare.compare_on_suites(lab, "nli", before, before)
+    assert "rows of suites they give the same answer" in compare.compare_on_suites(lab, "nli", before, "nli-v1")
+    with pytest.raises(gr.Error, match="both are the same"):
+        compare.compare_on_store(lab, "nli", before, before)
     said = [lab.serving.predict("nli", nli(premise), v).prediction.label for v in (before, "nli-v1")]
     html = compare.bisect_versions(lab, "nli", "nli-v1", *values_of("nli", nli(premise)))
     assert html.index(before) < html.index("<b>nli-v1</b>")
