@@ -100,7 +100,7 @@ def test_twins_of_a_correction_are_judged_with_one_key_each(page: Page, picture:
     expect(twins.locator("li.dropped")).to_have_count(0)
     for count in range(2, 9):
         page.keyboard.press("Enter")
-        expect(twins).to_contain_text(f"{count} of 8 kept" if count < 8 else "All twins judged")
+        expect(twins).to_contain_text(f"{count} of 8 kept" if count < 8 else "All judged")
     open_tab(page, "Review")
     expect(page.get_by_text("1 to 9 of 9.")).to_be_visible()
     open_tab(page, "Probe")
