@@ -101,13 +101,21 @@ def visit(page: Page, app: App) -> None:
     page.wait_for_function("window.blindspotShortcuts === true")
 
 
+def visit_again(page: Page, app: App) -> Page:
+    """A new page on the restarted app. The old one would reload by itself, in the middle of our own visit."""
+    fresh = page.context.new_page()
+    page.close()
+    visit(fresh, app)
+    return fresh
+
+
 @pytest.fixture
 def page(browser: Browser, app: App) -> Iterator[Page]:
     """The app's page, at its Probe tab."""
     expect.set_options(timeout=30_000)
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(30_000)
     page = context.new_page()
-    page.set_default_timeout(30_000)
     visit(page, app)
     yield page
     context.close()

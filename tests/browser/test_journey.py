@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import App, visit
+from tests.browser.conftest import App, visit_again
 
 pytestmark = pytest.mark.browser
 
@@ -187,13 +187,13 @@ def test_a_flag_and_a_running_job_survive_kill_9(page: Page, app: App) -> None:
     expect(page.get_by_text("Saved as a correction")).to_be_visible()
     app.kill()
     app.start()
-    visit(page, app)
+    page = visit_again(page, app)
     open_tab(page, "Retrain")
     page.get_by_role("button", name="Retrain", exact=True).click()
     expect(page.locator("#run-status")).to_contain_text("loading the model")
     app.kill()
     app.start()
-    visit(page, app)
+    page = visit_again(page, app)
     open_tab(page, "Retrain")
     expect(page.locator("#run-status .pill")).to_have_text("done", timeout=RETRAIN_LIMIT_MS)
     expect(page.get_by_role("button", name="Promote nli-v1")).to_be_visible()
