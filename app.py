@@ -20,8 +20,10 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from components.account import build_account
 from components.api import build_api
 from components.context import Lab
+from components.login import add_login, check_exposure, user_name
 from components.probe import build_probe
 from components.retrain import build_retrain
 from components.review import build_review
@@ -56,14 +58,11 @@ def build_page(lab: Lab) -> gr.Blocks:
         with gr.Row(elem_id="masthead"):
             gr.HTML(MASTHEAD)
             task = task_choice()
-            annotator = gr.Textbox(
-                value=lab.settings.annotator,
-                label="Annotator",
-                max_lines=1,
-                elem_id="annotator",
-                scale=0,
-                min_width=180,
-            )
+            with gr.Column(scale=0, min_width=210):
+                annotator = gr.Textbox(
+                    value=lab.settings.annotator, label="Annotator", max_lines=1, elem_id="annotator"
+                )
+                build_account(lab, page, annotator)
         timer = gr.Timer(4.0)  # at the root: inside a tab it would not tick before the tab is opened
         with gr.Tabs():
             with gr.Tab("Probe", id="probe"):
@@ -86,6 +85,7 @@ def build_app(lab: Lab) -> FastAPI:
     page = build_page(lab)
     page.queue(api_open=False, max_size=64, default_concurrency_limit=4)
     app = FastAPI(openapi_url=None)
+    add_login(app, lab)
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
@@ -123,6 +123,7 @@ def build_app(lab: Lab) -> FastAPI:
         path="/",
         theme=theme(),
         css_paths=[CSS_FILE],
+        auth_dependency=lambda request: user_name(lab, request),
         footer_links=[],
         show_error=False,
         run_history=False,
@@ -130,23 +131,23 @@ def build_app(lab: Lab) -> FastAPI:
     )
 
 
-def open_lab(settings: Settings) -> Lab:
-    """The workspace with its starters in place and the live models loading in the background."""
+def open_lab(lab: Lab) -> None:
+    """Puts the starters in place and loads the live models in the background."""
     from models.registry import prepare_workspace
     from models.worker import ensure_worker
 
-    lab = Lab(settings)
-    daily_backup(lab.db(), settings.backups)
-    prepare_workspace(settings, lab.db())
+    daily_backup(lab.db(), lab.settings.backups)
+    prepare_workspace(lab.settings, lab.db())
     lab.start_serving()
     if list_jobs(lab.db(), states=ACTIVE, limit=1):
-        ensure_worker(settings)
-    return lab
+        ensure_worker(lab.settings)
 
 
 def serve(settings: Settings) -> None:
     """Serves until it is told to stop."""
-    lab = open_lab(settings)
+    lab = Lab(settings)
+    check_exposure(lab)
+    open_lab(lab)
     app = build_app(lab)
     print(f"Blindspot is on http://{settings.host}:{settings.port} (workspace {settings.workspace})", flush=True)
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3)
@@ -159,6 +160,9 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--model", action="append", metavar="TASK=PATH", help="a Hugging Face folder or Hub name")
+    parser.add_argument(
+        "--insecure", action="store_true", help="let other machines reach a page that has no accounts"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -169,6 +173,7 @@ def main() -> None:
             port=arguments.port,
             device=arguments.device,
             models=arguments.model,
+            insecure=arguments.insecure,
         )
         serve(settings)
     except (ValueError, RuntimeError) as error:

@@ -14,6 +14,7 @@ import typer
 from sqlite_utils import Database
 
 from components.shell import lab, load_predictor, parse_label_map, parse_rows, progress_text, say, show, wait_for
+from components.shell_users import users
 from data import jobs, versions
 from data.plain_text import evaluation_text, report_text, share
 from data.queries import store_counts
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 suites_app = typer.Typer(help="Behavioural suites: what a version fails at.", no_args_is_help=True)
 app.add_typer(suites_app, name="suites")
+app.add_typer(users, name="users")
 
 TaskName = Annotated[str, typer.Option("--task", help="nli, sentiment or commonsense")]
 Workspace = Annotated[Path | None, typer.Option(help="Where everything is kept [default: workspace]")]

@@ -26,6 +26,13 @@ class Settings:
     """How many points of accuracy a new version may lose on the retention set, and on contrasts of what it was
     taught, and still be promoted without a reason."""
 
+    insecure: bool = False
+    """Whether other machines may reach the page though there are no accounts."""
+    session_hours: float = 12.0
+    """After so long a person logs in again."""
+    https: bool = False
+    """Whether people reach the page over HTTPS alone, so that the session's cookie goes nowhere else."""
+
     train_on: str = "all"
     """`all` verdicts, or those `confirmed` by a second person alone."""
 
@@ -62,6 +69,7 @@ def read_settings(
     port: int | None = None,
     device: str | None = None,
     models: list[str] | None = None,
+    insecure: bool = False,
 ) -> Settings:
     """Settings from the given flags, else from BLINDSPOT_* variables, else the defaults.
 
@@ -80,6 +88,9 @@ def read_settings(
         port=port or int(env("BLINDSPOT_PORT") or Settings.port),
         device=device or env("BLINDSPOT_DEVICE") or Settings.device,
         models=chosen,
+        insecure=insecure or env("BLINDSPOT_INSECURE") == "1",
+        session_hours=float(env("BLINDSPOT_SESSION_HOURS") or Settings.session_hours),
+        https=env("BLINDSPOT_HTTPS") == "1",
         annotator=env("BLINDSPOT_ANNOTATOR") or env("USER") or Settings.annotator,
         retention_budget=float(env("BLINDSPOT_RETENTION_BUDGET") or Settings.retention_budget),
         train_on=_one_of("BLINDSPOT_TRAIN_ON", env("BLINDSPOT_TRAIN_ON") or Settings.train_on, ("all", "confirmed")),

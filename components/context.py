@@ -10,9 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
+from gradio.context import LocalContext
 from sqlite_utils import Database
 
-from data.store import open_store
+from data.accounts import find_person, has_accounts
+from data.roles import LOCAL, Person, acting_as
+from data.store import StoreError, open_store
 from data.versions import live_versions
 from settings import Settings
 
@@ -62,8 +66,21 @@ class Lab:
             self._local.db = open_store(self.settings.store)
         return self._local.db
 
+    def person(self) -> Person:
+        """Who sent the request that is being answered. Raises gr.Error where there are accounts and it is none."""
+        try:
+            if not has_accounts(self.db()):
+                return LOCAL
+            request = LocalContext.request.get(None)
+            person = find_person(self.db(), request.username if request else None)
+        except StoreError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        if person is None:
+            raise gr.Error("Log in again: reload the page.", print_exception=False)
+        return person
+
     def bind(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """`handler` without its first argument, which is this lab.
+        """`handler` without its first argument, which is this lab, done by whoever sent the request.
 
         Its signature shows Gradio the other arguments, of which it fills some by their types.
         """
@@ -72,12 +89,23 @@ class Lab:
 
             @functools.wraps(handler)
             def bound(*values: Any) -> Any:
-                yield from handler(self, *values)
+                steps = handler(self, *values)
+                try:
+                    while True:
+                        with acting_as(self.person()):  # each step may run in another thread and context
+                            try:
+                                step = next(steps)
+                            except StopIteration:
+                                return
+                        yield step
+                finally:
+                    steps.close()
         else:
 
             @functools.wraps(handler)
             def bound(*values: Any) -> Any:
-                return handler(self, *values)
+                with acting_as(self.person()):
+                    return handler(self, *values)
 
         hints = typing.get_type_hints(inspect.unwrap(handler))
         first, *others = inspect.signature(handler).parameters.values()

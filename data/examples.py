@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from data.roles import require, sign
 from data.store import now, writing
 from data.tasks import Example, Task, clean_text, get_task, parse_category
 
@@ -43,6 +44,7 @@ def flag_example(
     return. The same content flagged again is the same example with one more verdict. Raises ValueError
     and StoreError; then nothing is stored.
     """
+    require("flag")
     example = task.parse_example(example)
     names = task.label_names(example)
     if not 0 <= expected < len(names):
@@ -56,7 +58,7 @@ def flag_example(
         "predicted_label": str(task.format_label(answer.label)) if answer else None,
         "probabilities": json.dumps([round(p, 6) for p in answer.probabilities]) if answer else None,
         "version_id": answer.version_id if answer else None,
-        "annotator": clean_text(annotator) or "anonymous",
+        "annotator": sign(annotator),
         "category": category,
         "note": note,
         "origin": origin,

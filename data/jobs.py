@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from data.roles import require, sign
 from data.store import now, writing
 from data.versions import add_evaluation, add_version, get_version
 
@@ -30,6 +31,7 @@ def enqueue(
     requested_by: str,
 ) -> str:
     """Freezes what to train on and queues it; returns the job's id, such as `nli-3`."""
+    require("train")
     with writing(db):
         get_version(db, parent_id)
         number = db.execute("SELECT count(*) FROM jobs WHERE task = ?", [task]).fetchone()[0] + 1
@@ -43,7 +45,7 @@ def enqueue(
                 "preset": preset,
                 "recipe": json.dumps(recipe),
                 "example_ids": json.dumps(example_ids),
-                "requested_by": requested_by,
+                "requested_by": sign(requested_by),
                 "created_at": now(),
             }
         )
@@ -79,6 +81,7 @@ def heartbeat(db: Database, job_id: str, phase: str, progress: list[dict[str, An
 
 def cancel(db: Database, job_id: str) -> str:
     """Asks a running job to stop, or takes a waiting one out; returns its new state."""
+    require("train")
     with writing(db):
         state = get_job(db, job_id)["state"]
         if state == "queued":

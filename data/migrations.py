@@ -133,3 +133,22 @@ def m004_probes(db: Database) -> None:
         not_null={"task", "version_id", "category", "confidence", "created_at"},
     )
     db["probes"].create_index(["task", "id"])
+
+
+@migrations()
+def m005_accounts(db: Database) -> None:
+    """Who may log in, as what; a removed account stays, since what it did bears its name. Failed logins of the last
+    minutes."""
+    db["accounts"].create(
+        {
+            "name": str,
+            "role": str,
+            "password": str,
+            "created_at": str,
+            "sessions_since": str,
+            "removed_at": str,
+        },
+        pk="name",
+        not_null={"role", "password", "created_at", "sessions_since"},
+    )
+    db["login_failures"].create({"name": str, "address": str, "at": str}, not_null={"name", "address", "at"})

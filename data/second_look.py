@@ -14,7 +14,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from data.examples import Answer, flag_example, settle
-from data.tasks import Task, clean_text
+from data.roles import sign
+from data.tasks import Task
 
 ORIGIN = "second look"
 FEWEST = 5
@@ -60,7 +61,7 @@ def _state(labels: dict[str, str], claimed: str) -> str:
 
 def waiting(db: Database, task: Task, annotator: str) -> list[dict[str, Any]]:
     """What the annotator may look at: claimed or open, and not their own; open ones first, then the oldest."""
-    name = clean_text(annotator) or "anonymous"
+    name = sign(annotator)
     found = [one for one in looks(db, task) if one["state"] in ("claimed", "open") and name not in one["labels"]]
     return sorted(found, key=lambda one: (one["state"] != "open", one["example_id"]))
 
@@ -70,7 +71,7 @@ def give_second_look(db: Database, task: Task, example_id: int, label: int, *, a
 
     Raises ValueError where it is their own, or nobody's.
     """
-    name = clean_text(annotator) or "anonymous"
+    name = sign(annotator)
     one = next((one for one in looks(db, task) if one["example_id"] == example_id), None)
     if one is None:
         raise ValueError("That flag is gone; take the next one.")

@@ -9,6 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from data.examples import Answer, flag_example
+from data.roles import sign
 from data.store import now, writing
 from data.tasks import Task
 from data.versions import lineage
@@ -65,6 +66,7 @@ def flag_failures(
     Rows that compare two examples have no right label and are left out, as are those that the annotator took over
     from a suite before.
     """
+    annotator = sign(annotator)
     known = {
         row[0]
         for row in db.execute(

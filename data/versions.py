@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from data.roles import require, sign
 from data.store import now, writing
 
 
@@ -97,6 +98,7 @@ def promote_version(db: Database, version_id: str, *, by: str, reason: str = "",
     Raises GateError where the version's gate speaks against it and no reason is given; the promotion keeps what it
     overrode. `going_back` passes the gate: an undo or a roll back returns to what answered before.
     """
+    require("promote")
     with writing(db):
         version = get_version(db, version_id)
         against = [] if going_back else gate_of(db, version_id)
@@ -110,7 +112,7 @@ def promote_version(db: Database, version_id: str, *, by: str, reason: str = "",
             {
                 "task": version["task"],
                 "version_id": version_id,
-                "promoted_by": by,
+                "promoted_by": sign(by),
                 "reason": reason.strip(),
                 "overrode": "; ".join(against) or None,
                 "created_at": now(),
@@ -124,6 +126,7 @@ def roll_back(db: Database, task: str, *, by: str) -> tuple[str, str]:
 
     Called again it goes one further back. Raises ValueError where nothing is further back.
     """
+    require("promote")
     with writing(db):
         live = live_version(db, task)
         row = db.execute(

@@ -12,6 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from data.jobs import get_job
+from data.roles import require
 from data.store import now, writing
 from data.tasks import TASKS, get_task
 from data.versions import add_version, get_version, live_versions, promote_version
@@ -93,6 +94,7 @@ def register_strength(settings: Settings, db: Database, job_id: str, alpha: floa
 
     Raises ValueError where the strength was not scored, and CheckpointError.
     """
+    require("promote")
     job = get_job(db, job_id)
     dial = (job["report"] or {}).get("dial")
     if alpha == 1.0:

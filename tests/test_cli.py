@@ -35,6 +35,7 @@ def run(tiny_settings, monkeypatch):
         assert result.exit_code == status, result.output
         return result
 
+    invoke.workspace = str(tiny_settings.workspace)
     return invoke
 
 
@@ -305,6 +306,20 @@ def test_a_version_that_is_held_back_needs_a_reason(run, tiny_store):
 def test_help_needs_no_torch(tmp_path):
     code = "import sys, cli\ntry: cli.app(['--help'])\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, timeout=120)
+
+
+def test_accounts_are_made_and_listed(run):
+    added = CliRunner().invoke(
+        cli.app,
+        ["users", "add", "ann", "--role", "admin", "--password-stdin", "--workspace", run.workspace],
+        input="correct horse battery\n",
+    )
+    assert added.exit_code == 0, added.output
+    (row,) = json.loads(run("users", "list", "--json").stdout)
+    assert (row["name"], row["role"]) == ("ann", "admin")
+    assert "password" not in row
+    assert "only admin" not in run("users", "remove", "ann").output
+    assert "No accounts" in run("users", "list").output
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from data.roles import require
 from data.suites.base import Suite, SuiteError
 from data.suites.load import parse_suite
 from data.tasks import Task
@@ -38,6 +39,7 @@ def compose(task: Task, name: str, category: str, tests: str, slots: str, templa
 
 def save_suite(folder: Path, raw: dict[str, Any]) -> Suite:
     """Writes the suite into `folder`, whole or not at all. Raises SuiteError where one of that name is there."""
+    require("suites")
     suite = parse_suite(raw, "This suite")
     path = folder / suite.task.name / f"{suite.name}.json"
     if path.exists():
@@ -51,6 +53,7 @@ def save_suite(folder: Path, raw: dict[str, Any]) -> Suite:
 
 def remove_suite(folder: Path, suite: Suite) -> None:
     """Takes back `save_suite`; nothing where the file is gone."""
+    require("suites")
     (folder / suite.task.name / f"{suite.name}.json").unlink(missing_ok=True)
 
 
