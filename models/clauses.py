@@ -48,9 +48,7 @@ def read_clause(words: Wording) -> Clause | None:
         return None
     if any(words.breaks(i) for i in range(1, len(words))):
         return None
-    hedged = any(low in HEDGES or is_class(low, *DOWNWARD) for low in words.low)
-    reported = any(e.word_class == "claim" and e.kind == "verb" for w in words.words for e in entries(w))
-    if hedged or reported or words.low[-1] == "n't":
+    if is_hedged(words):
         return None
     if any(low in TIMES and any(_finite(words, k) for k in range(i, len(words))) for i, low in enumerate(words.low)):
         return None
@@ -69,6 +67,12 @@ def read_clause(words: Wording) -> Clause | None:
     if verb is None or not _finite(words, verb):
         return None
     return Clause(words, tuple(heads), end, verb, plural)
+
+
+def is_hedged(words: Wording) -> bool:
+    """Whether anything in the text is negated, quantified, conditional, modal or only reported."""
+    hedged = any(low in HEDGES or low.endswith("n't") or is_class(low, *DOWNWARD) for low in words.low)
+    return hedged or any(e.word_class == "claim" and e.kind == "verb" for w in words.words for e in entries(w))
 
 
 def noun_phrase(words: Wording, start: int) -> int | None:
@@ -121,36 +125,6 @@ def _object_parts(clause: Clause) -> Iterator[tuple[Wording, str]]:
         if start is not None and start == clause.verb + 1 and "and" not in words.low[:i]:
             yield words.without(i, len(words)), "one of two dropped"
             yield words.without(start, i + 1), "one of two dropped"
-
-
-def passive(clause: Clause) -> tuple[Wording, Wording | None] | None:
-    """ "The actor paid the doctor" in the passive, and the passive with the roles swapped; None for other shapes.
-
-    The second is None for verbs such as "beat", where nobody can say whether the one rules the other out.
-    """
-    words = clause.words
-    end = noun_phrase(words, clause.verb + 1)
-    if len(clause.heads) != 1 or clause.verb != clause.subject_end or end is None:
-        return None
-    if end < len(words) and words.low[end] not in ("after", "before", "during", "yesterday"):
-        return None
-    entry = _affect(words, clause.verb)
-    if entry is None or entry.form not in ("both", "past"):
-        return None
-    participle = inflect(entry.word_class, entry.lemma, "participle")
-    first, second = words.words[: clause.subject_end], words.words[clause.verb + 1 : end]
-    if len(first) > 1 and not any(e.kind == "name" for e in entries(first[0])) and not is_class(first[0], "title"):
-        first = (first[0].lower(), *first[1:])
-    rest = words.words[end:]
-    same = _sentence(words, second, _plural_head(words, end - 1), participle, (*first, *rest))
-    other = _sentence(words, first, clause.plural, participle, (*second, *rest))
-    return same, other if entry.word_class == "affect" else None
-
-
-def _sentence(words: Wording, subject: tuple, plural: bool, participle: str, agent: tuple) -> Wording:
-    parts = [*subject, "were" if plural else "was", participle, "by", *agent]
-    parts[0] = parts[0][:1].upper() + parts[0][1:]
-    return Wording(tuple(parts), ("", *[" "] * (len(parts) - 1), words.gaps[-1]))
 
 
 def negate(clause: Clause) -> Wording | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from data.lexicon import Entry, closed, entries, inflect
 from data.tasks import Example
-from models import clauses, conditionals, polarity, substitution, triggers
+from models import clauses, conditionals, polarity, roles, substitution, triggers
 from models.safety import GENDER
 from models.wording import Wording, word_set
 
@@ -26,10 +26,12 @@ BETWEEN_CHOICES = word_set("above below all both others other rest odd belong fi
 def nli_contrasts(example: Example, label: int, rng: random.Random) -> Iterator[Row]:
     """Pairs around premise and hypothesis; those whose label is not the example's come first."""
     premise, hypothesis = example["premise"], example["hypothesis"]
-    swapped = label != ENTAILMENT and sorted(Wording.of(premise).low) == sorted(Wording.of(hypothesis).low)
     rows = [
         (premise, premise, ENTAILMENT, "premise entails itself"),
-        (hypothesis, hypothesis, ENTAILMENT, "roles put back" if swapped else "hypothesis entails itself"),
+        (hypothesis, hypothesis, ENTAILMENT, "hypothesis entails itself"),
+        *_said_besides(premise, hypothesis, label),
+        *roles.role_pairs(premise, hypothesis),
+        *roles.role_pairs(hypothesis, premise),
         *_triggers(premise, hypothesis, label),
         *conditionals.consequences(premise),
     ]
@@ -38,6 +40,12 @@ def nli_contrasts(example: Example, label: int, rng: random.Random) -> Iterator[
     rows.sort(key=lambda row: row[2] == label)
     for first, second, new_label, rule in rows:
         yield {"premise": first, "hypothesis": second}, new_label, rule
+
+
+def _said_besides(premise: str, hypothesis: str, label: int) -> Iterator[tuple[str, str, int, str]]:
+    """What is left open follows as soon as it is said outright as well."""
+    if label == NEUTRAL and all(text[-1:] in (".", "!") for text in (premise, hypothesis)):
+        yield f"{premise} {hypothesis}", hypothesis, ENTAILMENT, "said outright besides"
 
 
 def _about_clause(text: str, rng: random.Random) -> Iterator[tuple[str, str, int, str]]:
@@ -50,12 +58,6 @@ def _about_clause(text: str, rng: random.Random) -> Iterator[tuple[str, str, int
         yield text, str(shorter), ENTAILMENT, rule
         if rule == "modifier dropped":
             yield str(shorter), text, NEUTRAL, "modifier added"
-    passive = clauses.passive(clause)
-    if passive is not None:
-        same, other = passive
-        yield text, str(same), ENTAILMENT, "said in the passive"
-        if other is not None:
-            yield text, str(other), NEUTRAL, "passive with roles swapped"
     negated = clauses.negate(clause)
     if negated is not None:
         if rng.random() < 0.5:

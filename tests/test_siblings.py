@@ -362,11 +362,14 @@ def test_commonsense_leaves_what_carries_knowledge(word: str) -> None:
 
 
 CONTRASTS = [
-    ("The actor paid the doctor.", "The doctor paid the actor.", NEUTRAL, "roles put back",
-     "The doctor paid the actor.", "The doctor paid the actor.", ENTAILMENT),
-    ("The actor paid the doctor.", "The doctor paid the actor.", NEUTRAL, "said in the passive",
+    ("The doctor was paid by the actor.", "The doctor paid the actor.", NEUTRAL, "roles put back",
+     "The doctor was paid by the actor.", "The actor paid the doctor.", ENTAILMENT),
+    ("The actor paid the doctor at noon.", "The doctor paid the actor at noon.", NEUTRAL, "who did it",
+     "The actor paid the doctor at noon.", "The actor paid the doctor.", ENTAILMENT),
+    ("The actor paid the doctor.", "The doctor paid the actor.", NEUTRAL, "who did it, in the passive",
      "The actor paid the doctor.", "The doctor was paid by the actor.", ENTAILMENT),
-    ("The actor paid the doctor.", "The doctor paid the actor.", NEUTRAL, "passive with roles swapped",
+    ("The actor paid the doctor.", "The doctor paid the actor.", NEUTRAL,
+     "who did it, in the passive, roles swapped",
      "The actor paid the doctor.", "The actor was paid by the doctor.", NEUTRAL),
     ("The judge near the actor slept.", "The actor slept.", NEUTRAL, "subject's modifier dropped",
      "The judge near the actor slept.", "The judge slept.", ENTAILMENT),
