@@ -71,6 +71,11 @@ def _triggers(premise: str, hypothesis: str, label: int) -> Iterator[tuple[str, 
     words, part = Wording.of(premise), Wording.of(hypothesis)
     if label == NEUTRAL and (joined := triggers.and_for_or(words, part)) is not None:
         yield str(joined), hypothesis, ENTAILMENT, "and for or"
+    if label == NEUTRAL:
+        for done in triggers.done_for_meant(words, part):
+            yield str(done), hypothesis, ENTAILMENT, "done for meant"
+        for true in triggers.true_for_open(words, part):
+            yield true, hypothesis, ENTAILMENT, "true for open"
     if label == CONTRADICTION or not triggers.contains(words, part) or len(part) == len(words):
         return
     if label == NEUTRAL and (real := triggers.because_for_if(words)) is not None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from data.lexicon import Entry, entries
+from collections.abc import Iterator
+
+from data.lexicon import Entry, entries, inflect
 from models import slots
 from models.clauses import noun_phrase, past_verb
 from models.wording import Wording, is_class
 
 AGAIN = {"or": "and", "either": "both"}
+DONE = ("managed to", "went on to")
+"""Implicatives (Karttunen 1971): what they govern was done."""
+TRUE = ("It turned out that", "It is a fact that")
+MOST_BETWEEN = 4
+"""Words from a subject to the "to" of what it wanted, planned or was asked to do."""
 
 
 def contains(words: Wording, part: Wording) -> bool:
@@ -55,6 +62,45 @@ def because_for_if(words: Wording) -> Wording | None:
         slots.verb_forms_of(w) & {"past", "both", "participle", "gerund"} or w in ("was", "were") for w in told
     )
     return words.replaced({0: "because"}) if told and past else None
+
+
+def done_for_meant(words: Wording, part: Wording) -> Iterator[Wording]:
+    """ "Anna wanted to leave" as "Anna managed to leave", where the part is "Anna left"; else nothing."""
+    if words.low.count("to") != 1 or _is_open(words):
+        return
+    to, subject = words.low.index("to"), noun_phrase(words, 0)
+    if subject is None or not 1 <= to - subject <= MOST_BETWEEN or part.low[:subject] != words.low[:subject]:
+        return
+    rest = words.low[to + 2 :]
+    told = part.low[subject:]
+    if len(told) != len(rest) + 1 or told[1:] != rest or not _is_past_of(part.words[subject], words.words[to + 1]):
+        return
+    for verb in DONE:
+        parts = words.words[:subject] + tuple(verb.split()) + words.words[to + 1 :]
+        gaps = words.gaps[:subject] + (" ",) * len(verb.split()) + words.gaps[to + 1 :]
+        yield Wording(parts, gaps)
+
+
+def true_for_open(words: Wording, part: Wording) -> Iterator[str]:
+    """ "It is possible that A" as "It turned out that A", where the part is A; else nothing."""
+    start = part_start(words, part)
+    if start is None or start < 2 or words.low[start - 1] != "that" or start + len(part) != len(words):
+        return
+    clause = str(Wording(words.words[start:], ("", *words.gaps[start + 1 :])))
+    for frame in TRUE:
+        yield f"{frame} {clause}"
+
+
+def _is_open(words: Wording) -> bool:
+    """Whether more than what was meant is left open."""
+    return any(low in ("if", "or", "unless", "and", "but") or is_class(low, "negation") for low in words.low)
+
+
+def _is_past_of(past: str, base: str) -> bool:
+    return any(
+        e.kind == "verb" and e.form == "base" and inflect(e.word_class, e.lemma, "past") == past.lower()
+        for e in entries(base.lower())
+    )
 
 
 def clause_verb(words: Wording, part: Wording) -> tuple[int, Entry] | None:
