@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: nothing goes out
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # before torch: idle threads leave the cores to others
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import argparse
@@ -27,6 +28,7 @@ from components.login import add_login, check_exposure, user_name
 from components.probe import build_probe
 from components.retrain import build_retrain
 from components.review import build_review
+from components.routes import add_routes
 from components.spots import build_spots
 from components.task_form import task_choice
 from components.theme import CSS_FILE, SHORTCUTS, theme
@@ -86,6 +88,7 @@ def build_app(lab: Lab) -> FastAPI:
     page.queue(api_open=False, max_size=64, default_concurrency_limit=4)
     app = FastAPI(openapi_url=None)
     add_login(app, lab)
+    add_routes(app, lab)
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:

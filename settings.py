@@ -36,6 +36,13 @@ class Settings:
     train_on: str = "all"
     """`all` verdicts, or those `confirmed` by a second person alone."""
 
+    precision: str = "auto"
+    """In what number format the page's answers are computed: `auto` (bfloat16 where the hardware has it and the
+    answers stay close) or `fp32`."""
+
+    model_memory_mib: int = 1024
+    """How much memory loaded versions may take before those asked for longest ago are let go."""
+
     @property
     def budgets(self) -> dict[str, float]:
         return {"retention": self.retention_budget, "contrasts": self.contrast_budget}
@@ -95,6 +102,8 @@ def read_settings(
         retention_budget=float(env("BLINDSPOT_RETENTION_BUDGET") or Settings.retention_budget),
         train_on=_one_of("BLINDSPOT_TRAIN_ON", env("BLINDSPOT_TRAIN_ON") or Settings.train_on, ("all", "confirmed")),
         contrast_budget=float(env("BLINDSPOT_CONTRAST_BUDGET") or Settings.contrast_budget),
+        precision=_one_of("BLINDSPOT_PRECISION", env("BLINDSPOT_PRECISION") or Settings.precision, ("auto", "fp32")),
+        model_memory_mib=int(env("BLINDSPOT_MODEL_MEMORY_MIB") or Settings.model_memory_mib),
     )
 
 

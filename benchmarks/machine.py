@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from models.device import choose_device, has_bf16
+from models.device import choose_device, has_bf16, usable_cores
 
 
 def describe_machine() -> str:
@@ -35,11 +35,6 @@ def cpu_model() -> str:
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True).stdout.strip()
     return platform.processor() or platform.machine()
-
-
-def usable_cores() -> int:
-    """Those that this process may use, which can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpu_model() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -11,8 +11,11 @@ from components.errors import known_errors
 from data import jobs
 from data.examples import Answer, flag_example, get_verdict
 from data.queries import Filters, find_verdicts
-from data.tasks import get_task
+from data.tasks import Example, Task, get_task
 from data.versions import list_versions, promote_version
+
+if TYPE_CHECKING:
+    from models.predictor import Prediction
 
 MOST_ROWS = 1000
 
@@ -29,11 +32,15 @@ def predict(lab: Lab, task: str, example: dict[str, Any], version: str = "") -> 
     chosen = get_task(task)
     parsed = chosen.parse_example(example)
     served = lab.serving.predict(task, parsed, version or None)
-    prediction, names = served.prediction, chosen.label_names(parsed)
+    return as_answer(chosen, parsed, served.prediction, served.version_id)
+
+
+def as_answer(task: Task, example: Example, prediction: Prediction, version_id: str) -> dict[str, Any]:
+    """An answer as programs get it."""
     return {
-        "label": chosen.format_label(prediction.label),
-        "probabilities": dict(zip(names, prediction.probabilities, strict=True)),
-        "version": served.version_id,
+        "label": task.format_label(prediction.label),
+        "probabilities": dict(zip(task.label_names(example), prediction.probabilities, strict=True)),
+        "version": version_id,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,12 +47,26 @@ class Predictor:
 
     def predict(self, examples: Sequence[Example], batch_size: int = 32) -> list[Prediction]:
         """One prediction for each example, in order. `examples` are as `Task.parse_example` gives them."""
-        encoded = self.encode(examples)
+        return self.answers(self.encode(examples), batch_size)
+
+    def answers(self, encoded: Sequence[Encoded], batch_size: int = 32) -> list[Prediction]:
+        """One prediction for each encoded example, in order."""
         logits = self.logits(encoded, batch_size)
         return [
             Prediction((row / self.temperature).softmax(-1).tolist(), e.tokens_dropped)
             for row, e in zip(logits, encoded, strict=True)
         ]
+
+    def replica(self, dtype: torch.dtype | None = None) -> Predictor:
+        """A predictor that can compute beside this one; it shares the weights, unless it holds them as `dtype`."""
+        twin = copy.copy(self)
+        weights = (*self.model.parameters(), *self.model.buffers())
+        shared = {} if dtype else {id(tensor): tensor for tensor in weights}
+        twin.model = copy.deepcopy(self.model, shared)
+        if dtype:
+            twin.model.to(dtype)
+        twin.lock = threading.Lock()
+        return twin
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         return encode(self.checkpoint.tokenizer, self.task, examples, self.checkpoint.max_tokens)

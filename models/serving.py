@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +15,16 @@ from sqlite_utils import Database
 
 from data.tasks import Example
 from data.versions import live_version, live_versions
-from models.device import choose_device
+from models.batching import GPU_TOKENS, MOST_TOKENS, Batcher
+from models.device import choose_device, usable_cores
 from models.encoder import EncoderError
+from models.engine import Engine
 from models.folders import CheckpointError
 from models.predictor import Prediction, Predictor
 from models.registry import folder_of
 from settings import Settings
 
-KEPT = 4
-"""How many versions beside the live ones stay loaded."""
+MOST_THREADS = 8
 
 log = logging.getLogger("blindspot.serving")
 
@@ -37,17 +39,28 @@ class Served:
 class Serving:
     """Answers with the live version of each task, and with any other version on request.
 
-    `connect()` gives the calling thread its store. A promoted version is loaded beside the old one and then
-    takes its place; where it cannot be loaded the old one stays and `problems[task]` says why.
+    `connect()` gives the calling thread its store. A promoted version is loaded beside the old one, tried once and
+    then takes its place; where it cannot be loaded the old one stays and `problems[task]` says why. Other versions
+    stay loaded while all of them fit into `settings.model_memory_mib`; the one asked for longest ago goes first.
     """
 
-    def __init__(self, settings: Settings, connect: Callable[[], Database]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        connect: Callable[[], Database],
+        observe_batch: Callable[[int, float], None] = lambda rows, seconds: None,
+    ) -> None:
         self.settings = settings
         self.connect = connect
         self.device = choose_device(settings.device)
         self.problems: dict[str, str] = {}
-        self._live: dict[str, Predictor] = {}
-        self._others: OrderedDict[str, Predictor] = OrderedDict()
+        on_cpu = self.device.type == "cpu"
+        self.threads = min(usable_cores(), MOST_THREADS) if on_cpu else 1
+        self.batcher = Batcher(
+            self.threads, usable_cores(), MOST_TOKENS if on_cpu else GPU_TOKENS, observe=observe_batch
+        )
+        self._live: dict[str, Engine] = {}
+        self._others: OrderedDict[str, Engine] = OrderedDict()
         self._loading = threading.Lock()
         self._stop = threading.Event()
 
@@ -56,15 +69,28 @@ class Serving:
         """The tasks whose live version answers."""
         return set(self._live)
 
+    @property
+    def engines(self) -> list[Engine]:
+        """All that is loaded, the live versions first."""
+        return list({id(e): e for e in (*self._live.values(), *self._others.values())}.values())
+
     def predict(self, task: str, example: Example, version_id: str | None = None) -> Served:
         """Raises ValueError, CheckpointError or EncoderError with a message for the person."""
-        predictor = self.predictor(task, version_id)
         start = time.perf_counter()
-        prediction = predictor.predict([example])[0]
-        return Served(prediction, predictor.version_id, 1000 * (time.perf_counter() - start))
+        version, answer = self.submit(task, example, version_id)
+        return Served(answer.result(), version, 1000 * (time.perf_counter() - start))
+
+    def submit(self, task: str, example: Example, version_id: str | None = None) -> tuple[str, Future[Prediction]]:
+        """The version that answers, and its prediction to come; raises as `predict` does."""
+        engine = self.engine(task, version_id)
+        return engine.version_id, self.batcher.submit(engine, example)
 
     def predictor(self, task: str, version_id: str | None = None) -> Predictor:
-        """The loaded predictor of a version; of the live one where `version_id` is None."""
+        """The loaded predictor of a version, in float32; of the live one where `version_id` is None."""
+        return self.engine(task, version_id).predictor
+
+    def engine(self, task: str, version_id: str | None = None) -> Engine:
+        """What answers for a version; for the live one where `version_id` is None."""
         live = self._live.get(task)
         if version_id is None:
             if live is not None:
@@ -107,18 +133,25 @@ class Serving:
         return thread
 
     def stop(self) -> None:
+        """Answers what was asked, then ends the threads."""
         self._stop.set()
+        self.batcher.stop()
 
-    def _load(self, version_id: str) -> Predictor:
+    def _load(self, version_id: str) -> Engine:
         with self._loading:
-            for predictor in (*self._live.values(), *self._others.values()):
-                if predictor.version_id == version_id:
+            for engine in self.engines:
+                if engine.version_id == version_id:
                     if version_id in self._others:
                         self._others.move_to_end(version_id)
-                    return predictor
+                    return engine
             folder: Path = folder_of(self.settings, self.connect(), version_id)
-            predictor = Predictor.load(folder, self.device)
-            self._others[version_id] = predictor
-            while len(self._others) > KEPT:
-                self._others.popitem(last=False)
-            return predictor
+            engine = Engine(Predictor.load(folder, self.device), self.threads, self.settings.precision)
+            self._others[version_id] = engine
+            self._shrink()
+            return engine
+
+    def _shrink(self) -> None:
+        """Lets go of versions that were asked for longest ago, until the rest fit; live ones and the newest stay."""
+        budget = self.settings.model_memory_mib * 2**20
+        while len(self._others) > 1 and sum(e.size_bytes for e in self.engines) > budget:
+            self._others.popitem(last=False)

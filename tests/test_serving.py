@@ -1,5 +1,6 @@
 """The live version answers; a promotion swaps it without a failed request."""
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ from data.store import open_store
 from data.versions import live_version, promote_version, roll_back
 from models.folders import CARD, WEIGHTS
 from models.registry import register_pretrained
-from models.serving import KEPT, Serving
+from models.serving import Serving
 from tests.conftest import build_tiny, nli
 
 
@@ -22,7 +23,9 @@ def serving(tiny_settings):
             threads.db = open_store(tiny_settings.store)
         return threads.db
 
-    return Serving(tiny_settings, connect)
+    serving = Serving(tiny_settings, connect)
+    yield serving
+    serving.stop()
 
 
 @pytest.fixture
@@ -111,10 +114,15 @@ def test_version_that_cannot_be_loaded_leaves_the_old_one_answering(
     assert serving.problems == {}
 
 
-def test_loaded_versions_are_bounded(serving, add_model):
-    versions = [add_model(seed) for seed in range(1, KEPT + 3)]
+def test_loaded_versions_are_bounded_by_memory(tiny_settings, serving, add_model):
+    """A budget of zero keeps the live version and the last other one that was asked for."""
+    serving.settings = dataclasses.replace(tiny_settings, model_memory_mib=0)
+    serving.refresh()
+    live = {engine.version_id for engine in serving.engines}
+    versions = [add_model(seed) for seed in range(1, 4)]
     for version in versions:
         assert serving.predict("nli", nli(), version).version_id == version
+        assert {engine.version_id for engine in serving.engines} == live | {version}
     assert serving.predict("nli", nli(), versions[0]).version_id == versions[0]
 
 
@@ -126,6 +134,7 @@ def test_thread_serves_what_is_promoted(serving, tiny_store, add_model):
         if serving.predict("nli", nli()).version_id == other:
             break
         thread.join(0.01)
+    assert serving.predict("nli", nli()).version_id == other
     serving.stop()
     thread.join(10)
-    assert serving.predict("nli", nli()).version_id == other
+    assert not thread.is_alive()

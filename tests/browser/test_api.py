@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import urllib.request
 
@@ -38,5 +39,10 @@ def test_what_the_readme_shows_runs_and_the_rest_follows(app: App):
     assert client.predict(version["id"], "ann", "", api_name="/promote")["live"] == version["id"]
     with pytest.raises(AppError, match="Expected as task one of nli"):
         client.predict("poetry", SWAP, "", api_name="/predict")
+    asked = json.dumps({"task": "nli", "examples": [SWAP, SWAP]}).encode()
+    fast = urllib.request.Request(f"{app.url}api/predict", asked, {"Content-Type": "application/json"})
+    answers = json.load(urllib.request.urlopen(fast))["answers"]
+    said = client.predict("nli", SWAP, "", api_name="/predict")
+    assert [answer["label"] for answer in answers] == [said["label"]] * 2
     assert urllib.request.urlopen(f"{app.url}healthz").status == 200
     assert urllib.request.urlopen(f"{app.url}readyz").read() == b"ready"

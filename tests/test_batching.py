@@ -1,0 +1,130 @@
+"""Concurrent probes are computed together, each gets its own answer, and a bad one harms no other."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from data.seed import seed_rows
+from data.tasks import TASKS
+from models import engine as engine_module
+from models.batching import Batcher, Waiting, choose_batch
+from models.engine import TOLERANCE, Engine
+from models.inputs import Encoded
+from models.predictor import Predictor
+from models.registry import folder_of
+
+
+@pytest.fixture
+def predictor(tiny_settings, tiny_store):
+    return Predictor.load(folder_of(tiny_settings, tiny_store, live(tiny_store, "nli")))
+
+
+def live(store, task):
+    from data.versions import live_version
+
+    return live_version(store, task)
+
+
+@pytest.fixture
+def batcher():
+    seen = []
+    batcher = Batcher(workers=2, cores=2, window_s=0.02, observe=lambda rows, seconds: seen.append(rows))
+    batcher.seen = seen
+    yield batcher
+    batcher.stop()
+
+
+def rows(count):
+    return [row["example"] for row in seed_rows(TASKS["nli"], "validation")][:count]
+
+
+def waiting(engine, length):
+    encoded = Encoded.__new__(Encoded)
+    object.__setattr__(encoded, "input_ids", [[1] * length])
+    return Waiting(engine, encoded)
+
+
+def test_each_asker_gets_its_own_answer(batcher, predictor):
+    engine, asked = Engine(predictor, threads=2), rows(60)
+    with ThreadPoolExecutor(16) as pool:
+        futures = list(pool.map(lambda example: batcher.submit(engine, example), asked))
+    for said, expected in zip(futures, predictor.predict(asked), strict=True):
+        assert said.result(30).probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    assert sum(batcher.seen) == 60
+    assert len(batcher.seen) < 60
+
+
+def test_batch_has_one_version_and_like_lengths():
+    first, other = object(), object()
+    lengths = [(first, 10), (first, 90), (other, 10), (first, 12), (first, 11)]
+    queue = [waiting(engine, length) for engine, length in lengths]
+    batch = choose_batch(queue, most_tokens=40)
+    assert [w.encoded.length for w in batch] == [10, 11, 12]
+    assert {w.engine for w in batch} == {first}
+
+
+def test_oldest_is_always_in_the_next_batch():
+    engine = object()
+    queue = [waiting(engine, length) for length in (400, 5, 5, 5)]
+    assert choose_batch(queue, most_tokens=64) == [queue[0]]  # longer than a batch should be: alone
+
+
+def test_failing_row_fails_alone(batcher, predictor, monkeypatch):
+    engine, asked = Engine(predictor, threads=2), rows(8)
+    (bad,) = predictor.encode(asked[:1])
+    answers = Engine.answer
+
+    def answer(self, encoded, thread=0):
+        if any(e.input_ids == bad.input_ids for e in encoded):
+            raise RuntimeError("cannot be computed")
+        return answers(self, encoded, thread)
+
+    monkeypatch.setattr(Engine, "answer", answer)
+    futures = [batcher.submit(engine, example) for example in asked]
+    with pytest.raises(RuntimeError, match="cannot be computed"):
+        futures[0].result(30)
+    assert all(len(future.result(30).probabilities) == 3 for future in futures[1:])
+
+
+def test_stop_answers_what_waits(predictor):
+    batcher = Batcher(workers=1, cores=1)
+    futures = [batcher.submit(Engine(predictor, 1), example) for example in rows(5)]
+    batcher.stop()
+    assert all(future.done() for future in futures)
+    with pytest.raises(RuntimeError, match="stopping"):
+        batcher.submit(Engine(predictor, 1), rows(1)[0])
+
+
+def test_replicas_share_the_weights_and_compute_side_by_side(predictor):
+    replica = predictor.replica()
+    mine, theirs = (next(p.model.parameters()) for p in (predictor, replica))
+    assert mine.data_ptr() == theirs.data_ptr()
+    with predictor.lock:  # as while somebody asks why
+        done = []
+        thread = threading.Thread(target=lambda: done.append(replica.predict(rows(1))))
+        thread.start()
+        thread.join(30)
+    assert done
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_bfloat16_serves_where_it_is_close_and_faster(tiny_settings, tiny_store, monkeypatch, task):
+    predictor = Predictor.load(folder_of(tiny_settings, tiny_store, live(tiny_store, task)))
+    monkeypatch.setattr(engine_module, "has_bf16", lambda device: True)
+    monkeypatch.setattr(engine_module, "is_close_and_faster", lambda exact, other: True)
+    engine = Engine(predictor, threads=2)
+    assert engine.precision == "bf16"
+    assert {next(r.model.parameters()).dtype for r in engine.replicas} == {torch.bfloat16}
+    examples = [row["example"] for row in seed_rows(TASKS[task], "validation")[:8]]
+    for said, exact in zip(engine.answer(predictor.encode(examples)), predictor.predict(examples), strict=True):
+        assert said.probabilities == pytest.approx(exact.probabilities, abs=0.1)
+    assert Engine(predictor, 1, precision="fp32").precision == "fp32"
+
+
+def test_format_whose_answers_differ_is_not_taken(predictor):
+    other = predictor.replica(torch.float32)
+    with torch.no_grad():
+        other.model.classifier.bias += 1 + torch.arange(3) * 50 * TOLERANCE
+    assert not engine_module.is_close_and_faster(predictor, other)
