@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 from sqlite_utils import Database
 
-from components.shell import lab, load_predictor, parse_label_map, parse_rows, progress_text, say, show, wait_for
+from components.shell import (
+    lab,
+    load_predictor,
+    parse_label_map,
+    parse_rows,
+    progress_text,
+    read_json,
+    say,
+    show,
+    wait_for,
+)
 from components.shell_users import users
 from data import jobs, versions
 from data.plain_text import evaluation_text, report_text, share
@@ -329,6 +339,9 @@ def export_version(
 def add_model(
     model: Annotated[str, typer.Argument(metavar="TASK=PATH", help="A folder or a Hub name")],
     label_map: Annotated[str | None, typer.Option(help='JSON, such as {"LABEL_0": "entailment"}')] = None,
+    kind: Annotated[str | None, typer.Option(help="classifier or likelihood [default: as its config says]")] = None,
+    template: Annotated[Path | None, typer.Option(help="JSON: a language model's prompt and answers")] = None,
+    load: Annotated[str | None, typer.Option(help="4bit: a language model's weights in four bits")] = None,
     as_json: AsJson = False,
     workspace: Workspace = None,
 ) -> None:
@@ -339,7 +352,9 @@ def add_model(
         task, _, source = model.partition("=")
         if not source:
             raise ValueError(f"Expected TASK=PATH, such as nli=my/model; found {model!r}.")
-        version_id = register_pretrained(settings, db, task, source, parse_label_map(label_map))
+        version_id = register_pretrained(
+            settings, db, task, source, parse_label_map(label_map), kind=kind, template=read_json(template), load=load
+        )
         show(
             {"version": version_id},
             as_json,

@@ -283,22 +283,11 @@ def explain(lab: Lab, answer: dict[str, Any] | None, label: int | None, method: 
         if method in (title, ALL_METHODS):
             found = getattr(attribution, function)(predictor, answer["example"], int(label))
             segments = [[(word.text, word.score) for word in words] for words in found.segments]
-            titles = segment_titles(task.name, len(segments))
-            html.append(highlight.word_scores(segments, titles, name, ABOUT[title]))
+            html.append(highlight.word_scores(segments, found.titles, name, ABOUT[title]))
     partial = partial_input(predictor, answer["example"])
     if partial is not None:
         html.append(highlight.partial_input(task, answer["example"], answer["label"], *partial))
     return "".join(html)
-
-
-def segment_titles(task_name: str, count: int) -> list[str]:
-    """What the texts that the model reads are called."""
-    task = get_task(task_name)
-    if task.head == "multiple_choice":
-        titles = ["Context and question", "Choice"]
-    else:
-        titles = [field.title for field in task.fields]
-    return titles[-count:]
 
 
 def _unjudged() -> list[Any]:

@@ -110,6 +110,16 @@ def progress_text(job: dict[str, Any]) -> str:
     return f"step {last['step']} of {last['steps']}, loss {last['loss']:.3f}, {last['eta_s']:.0f} s left"
 
 
+def read_json(path: Path | None) -> Any:
+    """What the file holds; None without one. Raises ValueError and OSError."""
+    if path is None:
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"Expected JSON in {path}; found {error}.") from None
+
+
 def parse_label_map(text: str | None) -> dict[str, str] | None:
     if text is None:
         return None

@@ -15,6 +15,7 @@ from components import highlight
 from components.compare import build_compare
 from components.context import Lab
 from components.errors import known_errors
+from components.prompt_form import build_prompt_form
 from components.toast import build_toast, hide_toast, show_toast
 from data.versions import (
     get_version,
@@ -44,6 +45,7 @@ def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab)
             back = gr.Button("Roll back", elem_id="versions-rollback")
     with gr.Accordion("Card of the version", open=False):
         card = gr.Markdown(NO_CARD)
+    save_prompt, saving = build_prompt_form(lab, chosen)
     with gr.Accordion("Promotions so far", open=False):
         history = gr.HTML()
     build_compare(lab, task, tab)
@@ -54,6 +56,7 @@ def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab)
     again = {"fn": lab.bind(show_versions), "inputs": [task], "outputs": shown, **quiet}
     gr.on([tab.select, task.change], **again)
     chosen.change(lab.bind(show_card), [chosen], [card], **quiet)
+    save_prompt.click(**saving).success(**again)
     promote.click(lab.bind(promote_chosen), [chosen, reason, annotator], toast.outputs, queue=False).success(**again)
     back.click(lab.bind(roll_task_back), [task, annotator], toast.outputs, queue=False).success(**again)
     toast.undo.click(lab.bind(undo), [toast.token, annotator], toast.outputs, queue=False).success(**again)

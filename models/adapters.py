@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from data.tasks import Task
 from models.checkpoint import adapter_scale, halve_adapter, load_base, merge_adapter
 from models.folders import ADAPTER, ADAPTER_CONFIG, WEIGHTS
+from models.placement import is_quantized
 from models.recipe import Recipe
 
 SINGULAR_SCALE = 32
@@ -26,9 +27,13 @@ def trainable_model(
 
     `steps`: how many the run may make; AdaLoRA divides them.
     """
-    from peft import LoraConfig, PeftModel, get_peft_model
+    from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 
-    base, tokenizer = load_base(folder, card, attention="eager" if device.type == "cpu" else None)
+    base, tokenizer = load_base(folder, card, "eager" if device.type == "cpu" else None, device)
+    if is_quantized(base):
+        if recipe.method not in ("lora", "head"):
+            raise ValueError(f"Recipe option method: a model in four bits takes lora; found {recipe.method!r}.")
+        base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
     for module in base.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = recipe.dropout
@@ -48,11 +53,13 @@ def trainable_model(
             r=recipe.rank,
             lora_alpha=2 * recipe.rank,
             target_modules="all-linear",
-            exclude_modules=heads,
-            modules_to_save=heads,
+            exclude_modules=heads or None,
+            modules_to_save=heads or None,
         )
         model = get_peft_model(base, config)
     if recipe.method == "head":
+        if not head_modules(base):
+            raise ValueError("Recipe option method: a language model has no head to train alone; take lora.")
         for name, parameter in model.named_parameters():
             parameter.requires_grad = "modules_to_save" in name
     return model, tokenizer, adapted
@@ -72,8 +79,8 @@ def adalora_config(base: torch.nn.Module, rank: int, steps: int) -> Any:
         tfinal=steps // 3,
         deltaT=max(1, steps // 50),
         target_modules="all-linear",
-        exclude_modules=heads,
-        modules_to_save=heads,
+        exclude_modules=heads or None,
+        modules_to_save=heads or None,
     )
 
 
@@ -105,7 +112,12 @@ def halve_frozen_weights(model: torch.nn.Module) -> None:
 
 
 def head_modules(model: torch.nn.Module) -> list[str]:
-    """Names of the modules that a new task trains whole: those outside the encoder, and its pooler."""
+    """Names of the modules that a new task trains whole: those outside the encoder, and its pooler.
+
+    None of a language model: what is outside it gives words their likelihood, and is no new task's.
+    """
+    if model.get_output_embeddings() is not None:
+        return []
     heads = [
         name
         for name, child in model.named_children()

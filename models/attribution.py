@@ -8,7 +8,8 @@ from itertools import pairwise
 import torch
 
 from data.tasks import Example
-from models.inputs import collate, encode
+from models.heads import Reading, narrow
+from models.inputs import Batch, pad_id
 from models.predictor import Predictor
 
 STEPS = 32
@@ -27,8 +28,10 @@ class WordScore:
 @dataclass(frozen=True)
 class Attribution:
     label: int
+    titles: list[str]
+    """What a person calls each text."""
     segments: list[list[WordScore]]
-    """The words of each text that the model read: one list, or two for a pair."""
+    """The words of each text that the model read."""
     total: float
     """The label's logit minus its logit on the empty baseline; the tokens' scores sum to it (completeness)."""
     attributed: float
@@ -39,43 +42,46 @@ class _Question:
     """The logit of one label (or choice) of one example, as a function of token ids."""
 
     def __init__(self, predictor: Predictor, example: Example, label: int) -> None:
-        task = predictor.task
-        names = task.label_names(example)
+        names = predictor.task.label_names(example)
         if not 0 <= label < len(names):
             raise ValueError(f"Expected as label an index from 0 to {len(names) - 1}; found {label}.")
-        self.predictor, self.label = predictor, label
-        self.tokenizer = predictor.checkpoint.tokenizer
-        self.max_tokens = min(MAX_TOKENS, predictor.checkpoint.max_tokens)
-        self.is_choice = not task.labels
-        self.column = 0 if self.is_choice else (predictor.checkpoint.label_order or [])[label]
-        self.pair = task.text_pairs(example)[label if self.is_choice else 0]
-        encoded = encode(self.tokenizer, task, [example], self.max_tokens)[0]
-        batch = collate([encoded], self.tokenizer.pad_token_id)
-        row = label if self.is_choice else 0
-        self.batch = {k: v[[row]].to(predictor.device) for k, v in batch.items() if k != "group_sizes"}
+        self.predictor, self.example, self.label = predictor, example, label
+        self.head = narrow(predictor.head, MAX_TOKENS)
+        self.texts = self.head.texts(example, label)
+        self.reading = self.head.read(example, label, list(self.texts.values()))
+        self.batch = self.batch_of([self.reading])
         self.ids = self.batch.pop("input_ids")
+
+    def batch_of(self, readings: list[Reading]) -> Batch:
+        return {k: v.to(self.predictor.device) for k, v in self.head.collate_readings(readings).items()}
 
     def baseline(self) -> torch.Tensor:
         """The same input with every word replaced by the padding token."""
-        special = self.tokenizer.get_special_tokens_mask(self.ids[0].tolist(), already_has_special_tokens=True)
-        kept = torch.tensor(special, dtype=torch.bool, device=self.ids.device)
-        return torch.where(kept, self.ids[0], self.tokenizer.pad_token_id).unsqueeze(0)
+        width = self.ids.shape[1] - len(self.reading.places)
+        places = [place is None for place in self.reading.places] + [True] * width
+        kept = torch.tensor(places, device=self.ids.device)
+        return torch.where(kept, self.ids[0], pad_id(self.head.tokenizer)).unsqueeze(0)
 
     def logit(self, input_ids: torch.Tensor) -> torch.Tensor:
-        return self.logit_of(
-            {"input_ids": input_ids, **{k: v.expand(len(input_ids), -1) for k, v in self.batch.items()}}
-        )
+        others = {name: value.expand(len(input_ids), *value.shape[1:]) for name, value in self.batch.items()}
+        return self.logit_of({"input_ids": input_ids, **others})
 
-    def logit_of(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        if self.is_choice:
-            inputs = {name: value.unsqueeze(1) for name, value in inputs.items()}
-        return self.predictor.model(**inputs).logits[:, self.column]
+    def logit_of(self, batch: Batch) -> torch.Tensor:
+        return self.head.label_logits(self.predictor.model, batch, self.label)
 
     def attribution(self, scores: torch.Tensor, total: float) -> Attribution:
         """From scores of shape (token, ...)."""
         scores = scores.reshape(-1, scores.shape[-1])[: self.ids.shape[1]].sum(-1).detach().cpu()
-        words = _words(self.tokenizer, self.pair, scores, self.max_tokens)
-        return Attribution(self.label, words, total, float(scores.sum()))
+        segments = []
+        for number, text in enumerate(self.texts.values()):
+            starts = _word_starts(text)
+            sums = [0.0] * len(starts)
+            for place, score in zip(self.reading.places, scores.tolist(), strict=False):
+                if place is not None and place[0] == number:
+                    sums[max(k for k, start in enumerate(starts) if start <= place[1])] += score
+            stops = [*starts[1:], len(text)]
+            segments.append([WordScore(text[a:b], s) for a, b, s in zip(starts, stops, sums, strict=True)])
+        return Attribution(self.label, list(self.texts), segments, total, float(scores.sum()))
 
     def distance(self) -> float:
         """The label's logit minus that on the baseline."""
@@ -114,26 +120,19 @@ def gradient_x_input(predictor: Predictor, example: Example, label: int) -> Attr
 def leave_one_out(predictor: Predictor, example: Example, label: int) -> Attribution:
     """For each word how far a label's logit falls where it is left out of its text. Raises ValueError."""
     question = _Question(predictor, example, label)
-    texts = [text for text in question.pair if text is not None]
+    texts = list(question.texts.values())
     starts = [[*_word_starts(text), len(text)] for text in texts]
-    pairs = [question.pair]
+    readings = [question.reading]
     for number, text in enumerate(texts):
         for begin, end in pairwise(starts[number]):
             left = [text[:begin] + text[end:] if i == number else other for i, other in enumerate(texts)]
-            pairs.append((left[0], left[1] if len(left) > 1 else None))
+            readings.append(question.head.read(example, label, left))
     logits = []
-    for start in range(0, len(pairs), LEFT_OUT_BATCH):
-        first, second = zip(*pairs[start : start + LEFT_OUT_BATCH], strict=True)
-        batch = question.tokenizer(
-            list(first),
-            None if second[0] is None else list(second),
-            truncation="longest_first",
-            max_length=question.max_tokens,
-            padding=True,
-            return_tensors="pt",
-        )
+    size = min(LEFT_OUT_BATCH, question.head.most_rows)
+    for start in range(0, len(readings), size):
+        batch = question.batch_of(readings[start : start + size])
         with predictor.lock, torch.inference_mode():
-            logits += question.logit_of({k: v.to(predictor.device) for k, v in batch.items()}).tolist()
+            logits += question.logit_of(batch).tolist()
     falls = iter(logits[0] - without for without in logits[1:])
     segments = [
         [WordScore(text[begin:end], next(falls)) for begin, end in pairwise(starts[number])]
@@ -141,26 +140,8 @@ def leave_one_out(predictor: Predictor, example: Example, label: int) -> Attribu
     ]
     with predictor.lock:
         total = question.distance()
-    return Attribution(label, segments, total, sum(word.score for words in segments for word in words))
-
-
-def _words(
-    tokenizer: object, pair: tuple[str, str | None], scores: torch.Tensor, max_tokens: int
-) -> list[list[WordScore]]:
-    """Tokens' scores summed over white-space words, for each text of the pair."""
-    encoding = tokenizer(*pair, truncation="longest_first", max_length=max_tokens, return_offsets_mapping=True)
-    sequence_ids = encoding.sequence_ids()
-    segments = []
-    for number, text in enumerate(t for t in pair if t is not None):
-        starts = _word_starts(text)
-        sums = [0.0] * len(starts)
-        for i, (begin, end) in enumerate(encoding["offset_mapping"]):
-            if sequence_ids[i] == number and end > begin:
-                word = max(k for k, start in enumerate(starts) if start <= begin or k == 0)
-                sums[word] += float(scores[i])
-        stops = [*starts[1:], len(text)]
-        segments.append([WordScore(text[a:b], s) for a, b, s in zip(starts, stops, sums, strict=True)])
-    return segments
+    attributed = sum(word.score for words in segments for word in words)
+    return Attribution(label, list(question.texts), segments, total, attributed)
 
 
 def _word_starts(text: str) -> list[int]:

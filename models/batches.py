@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from data.tasks import Task
-from models.inputs import Encoded, collate, example_logits
+from models.heads import Head
+from models.inputs import Batch
 from models.recipe import Recipe
 
 TWINS = "twins.jsonl"
@@ -54,38 +55,37 @@ def read_rows(path: Path, task: Task) -> list[dict[str, Any]]:
 class Rows(torch.utils.data.Dataset):
     """Encoded rows with label, weight and, once asked, the parent's answer."""
 
-    def __init__(self, rows: list[dict[str, Any]], encoded: list[Encoded]) -> None:
+    def __init__(self, rows: list[dict[str, Any]], encoded: list[Any]) -> None:
         self.rows, self.encoded = rows, encoded
         self.teacher: list[torch.Tensor | None] = [None] * len(rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[Encoded, int, float, torch.Tensor | None]:
+    def __getitem__(self, index: int) -> tuple[Any, int, float, torch.Tensor | None]:
         row = self.rows[index]
         return self.encoded[index], row["label"], row["weight"], self.teacher[index]
 
 
-def collate_rows(items: list[tuple], pad_id: int) -> dict[str, torch.Tensor]:
+def collate_rows(items: list[tuple], head: Head) -> Batch:
     """A batch with `labels`, `weights` (example,) and `teacher` probabilities (example, label).
 
     A row that is not distilled has zeros for a teacher.
     """
     encoded, labels, weights, teachers = zip(*items, strict=True)
-    batch = collate(encoded, pad_id)
+    batch = head.collate(encoded)
     batch["labels"] = torch.tensor(labels)
     batch["weights"] = torch.tensor(weights)
     if any(t is not None for t in teachers):
-        width = max(len(t) for t in teachers if t is not None)
-        width = max(width, *(len(e.input_ids) for e in encoded))
+        width = max(e.labels for e in encoded)
         batch["teacher"] = torch.zeros(len(items), width)
         for i, teacher in enumerate(teachers):
             if teacher is not None:
-                batch["teacher"][i, : len(teacher)] = teacher
+                batch["teacher"][i, : encoded[i].labels] = teacher[: encoded[i].labels]
     return batch
 
 
-def hide_words(batch: dict[str, torch.Tensor], recipe: Recipe, tokenizer: Any) -> dict[str, torch.Tensor]:
+def hide_words(batch: Batch, recipe: Recipe, tokenizer: Any) -> Batch:
     """The batch with a share of its words behind the mask token (or the unknown one); special tokens stay."""
     if recipe.word_dropout:
         ids = batch["input_ids"]
@@ -98,23 +98,22 @@ def hide_words(batch: dict[str, torch.Tensor], recipe: Recipe, tokenizer: Any) -
     return batch
 
 
-def keep_parent_answers(
-    model: torch.nn.Module, task: Task, dataset: Rows, pad_id: int, device: torch.device, bf16: bool
-) -> None:
+def keep_parent_answers(model: torch.nn.Module, head: Head, dataset: Rows, device: torch.device, bf16: bool) -> None:
     """Gives each row marked `distil` the answer of the model as it is before training: the parent."""
     marked = sorted(
         (i for i, row in enumerate(dataset.rows) if row["distil"]), key=lambda i: dataset.encoded[i].length
     )
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        for start in range(0, len(marked), 64):
-            chosen = marked[start : start + 64]
-            batch = collate([dataset.encoded[i] for i in chosen], pad_id)
-            probabilities = example_logits(model, task, to_device(batch, device)).softmax(-1).cpu().clone()
+        size = min(64, head.most_rows)
+        for start in range(0, len(marked), size):
+            chosen = marked[start : start + size]
+            batch = head.collate([dataset.encoded[i] for i in chosen])
+            probabilities = head.logits(model, to_device(batch, device)).softmax(-1).cpu().clone()
             for i, row in zip(chosen, probabilities, strict=True):
                 dataset.teacher[i] = row
     model.train()
 
 
-def to_device(batch: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+def to_device(batch: Batch, device: torch.device) -> Batch:
     return {name: value.to(device) for name, value in batch.items()}

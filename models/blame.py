@@ -18,7 +18,7 @@ from data.tasks import Example, get_task
 from models.adapters import trainable_model
 from models.device import choose_device
 from models.folders import read_card
-from models.inputs import collate, encode, example_logits, window
+from models.heads import make_head, narrow
 from models.recipe import Recipe
 
 
@@ -46,11 +46,10 @@ def blame(
         if "embeddings" in name:
             parameter.requires_grad = False
     weights = [p for p in model.parameters() if p.requires_grad]
-    limit = min(recipe.max_tokens, window(model.config, tokenizer))
+    head = narrow(make_head(task, card, model.config, tokenizer), recipe.max_tokens)
 
     def gradient(of: Example, right: int) -> list[torch.Tensor]:
-        batch = collate(encode(tokenizer, task, [of], limit), tokenizer.pad_token_id)
-        loss = F.cross_entropy(example_logits(model, task, batch), torch.tensor([right]))
+        loss = F.cross_entropy(head.logits(model, head.collate(head.encode([of]))), torch.tensor([right]))
         return list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
 
     broken = gradient(example, label)

@@ -8,6 +8,7 @@ name; weights are read from safetensors only, and no code is taken from a checkp
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ from safetensors.torch import load_file, save_file
 from data.tasks import Task, get_task
 from models.encoder import ENCODER, encoder_dir
 from models.folders import ADAPTER, ADAPTER_CONFIG, WEIGHTS, CheckpointError, read_card
-from models.inputs import window
+from models.heads import Head, make_head
+from models.kinds import LIKELIHOOD, auto_class, card_kind, check_kind, read_config
+from models.placement import is_quantized, placement
+
+LOADING = threading.Lock()
+"""The library builds a model on a device without memory first, which two threads at once would see of each other."""
 
 
 @dataclass(frozen=True)
@@ -29,44 +35,46 @@ class Checkpoint:
     task: Task
     card: dict[str, Any]
     """What `version.json` says."""
-    label_order: list[int] | None
-    """For each of the task's labels, the model's output; None where the outputs are choices."""
-
-    @property
-    def max_tokens(self) -> int:
-        """The model's window."""
-        return window(self.model.config, self.tokenizer)
+    head: Head
+    """How it answers the task."""
 
 
-def load_checkpoint(folder: Path) -> Checkpoint:
-    """The version's model in float32 on the CPU, adapter merged, in evaluation mode.
+def load_checkpoint(folder: Path, device: torch.device | None = None) -> Checkpoint:
+    """The version's model, adapter merged, in evaluation mode: in float32 on the CPU, but for a language model that
+    `models.placement` puts on the device.
 
     Raises CheckpointError where files are missing, damaged or do not fit, and EncoderError.
     """
     card = read_card(folder)
     task = get_task(card["task"])
-    model, tokenizer = load_base(folder, card)
+    model, tokenizer = load_base(folder, card, device=device)
+    head = make_head(task, card, model.config, tokenizer)
     if (folder / ADAPTER).exists():
-        merge_adapter(model, folder)
-    return Checkpoint(model.eval(), tokenizer, task, card, label_order(task, model.config, card))
+        if is_quantized(model):  # four bits hold no sum: the adapter stays beside them
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, folder)
+        else:
+            merge_adapter(model, folder)
+    return Checkpoint(model.eval(), tokenizer, task, card, head)
 
 
-def load_base(folder: Path, card: dict[str, Any], attention: str | None = None) -> tuple[torch.nn.Module, Any]:
+def load_base(
+    folder: Path, card: dict[str, Any], attention: str | None = None, device: torch.device | None = None
+) -> tuple[torch.nn.Module, Any]:
     """Model (without adapter) and tokenizer that the version stands on.
 
     `attention` names another implementation than the library's choice: on a CPU the backward pass of the
     fused one is twice as slow as plain matrix products at the lengths probed here.
     """
     from transformers import AutoTokenizer, logging
-    from transformers.models.auto import modeling_auto
 
     task = get_task(card["task"])
     source = folder if (folder / WEIGHTS).exists() else base_source(card["base"])
-    auto = {
-        "sequence_classification": modeling_auto.AutoModelForSequenceClassification,
-        "multiple_choice": modeling_auto.AutoModelForMultipleChoice,
-    }[task.head]
-    options: dict[str, Any] = {"use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32}
+    auto = auto_class(card)
+    options: dict[str, Any] = {"use_safetensors": True, "trust_remote_code": False, **placement(card, device)}
+    if card["base"] != ENCODER:
+        check_kind(task, card_kind(card), read_config(source), source)
     if attention:
         options["attn_implementation"] = attention
     if card["base"] == ENCODER and task.labels:
@@ -79,13 +87,13 @@ def load_base(folder: Path, card: dict[str, Any], attention: str | None = None) 
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        with torch.random.fork_rng(devices=[]):
+        with LOADING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(card.get("seed") or 0))  # a fresh head is the same for the same seed
             model = auto.from_pretrained(source, **options)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise CheckpointError(
-            f"The model {source} cannot be loaded: {error}. Expected a Hugging Face {task.head} checkpoint "
-            "with safetensors weights."
+            f"The model {source} cannot be loaded: {error}. Expected a Hugging Face "
+            f"{'causal' if card_kind(card) == LIKELIHOOD else task.head} checkpoint with safetensors weights."
         ) from error
     finally:
         logging.set_verbosity(level)
@@ -95,28 +103,6 @@ def load_base(folder: Path, card: dict[str, Any], attention: str | None = None) 
 def base_source(base: str) -> str | Path:
     """Where a base's files are: a folder, or a Hub name."""
     return encoder_dir() if base == ENCODER else base
-
-
-def label_order(task: Task, config: Any, card: dict[str, Any]) -> list[int] | None:
-    """For each of the task's labels the model's output, mapped by name.
-
-    `card["label_map"]` may name the model's labels ({"LABEL_0": "entailment"}). Raises CheckpointError.
-    """
-    if not task.labels:
-        return None
-    names = card.get("label_map") or {}
-    found = {i: str(names.get(name, name)).casefold() for i, name in dict(config.id2label).items()}
-    order = []
-    for label in task.labels:
-        outputs = [i for i, name in found.items() if name == label]
-        if len(outputs) != 1 or len(found) != len(task.labels):
-            raise CheckpointError(
-                f"Task {task.name!r} expects labels {', '.join(task.labels)}; checkpoint {card['base']!r} has "
-                f"{', '.join(map(str, config.id2label.values()))}. "
-                "Pass --label-map or rename them in its config.json."
-            )
-        order.append(outputs[0])
-    return order
 
 
 def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
@@ -135,12 +121,14 @@ def merge_adapter(model: torch.nn.Module, folder: Path) -> None:
         raise CheckpointError(f"Expected a LORA adapter in {folder}; found {config.get('peft_type')}.")
     try:
         apply_adapter(model, tensors, config)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"The adapter in {folder} does not fit its base: {error}.") from error
 
 
 def apply_adapter(model: torch.nn.Module, tensors: dict[str, torch.Tensor], config: dict[str, Any]) -> None:
     """Adds the adapter's products to the model's weights, in place. Raises KeyError or RuntimeError on a misfit."""
+    from transformers.pytorch_utils import Conv1D
+
     scale = adapter_scale(config)
     weights = dict(model.named_parameters())
     with torch.no_grad():
@@ -148,7 +136,12 @@ def apply_adapter(model: torch.nn.Module, tensors: dict[str, torch.Tensor], conf
             name = key.removeprefix("base_model.model.")
             if name.endswith(".lora_A.weight"):
                 up = tensors[key.replace(".lora_A.", ".lora_B.")].float()
-                weights[name.replace(".lora_A.", ".")].add_(scale * (up @ tensor.float()))
+                product = scale * (up @ tensor.float())
+                module = name.removesuffix(".lora_A.weight")
+                if isinstance(model.get_submodule(module), Conv1D):  # GPT-2 keeps its weights the other way round
+                    product = product.T
+                weight = weights[f"{module}.weight"]
+                weight.add_(product.to(weight.device, weight.dtype))
             elif not name.endswith(".lora_B.weight"):
                 weights[name].copy_(tensor)
 

@@ -17,10 +17,11 @@ from safetensors.torch import load_file, save_file
 
 from data.tasks import get_task
 from models.card import card_text
-from models.checkpoint import Checkpoint, adapter_scale, apply_adapter, label_order, load_base, load_checkpoint
+from models.checkpoint import Checkpoint, adapter_scale, apply_adapter, load_base, load_checkpoint
 from models.device import choose_device
 from models.evaluation import accuracy
 from models.folders import ADAPTER, ADAPTER_CONFIG, CARD, WEIGHTS, CheckpointError, read_card, save_version
+from models.heads import make_head
 from models.predictor import Prediction, Predictor
 from models.report import FEW, Sets, reasons_against
 
@@ -178,7 +179,7 @@ class _Blender:
             self.config = json.loads((child / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         model, tokenizer = load_base(child, card)
         task = get_task(card["task"])
-        checkpoint = Checkpoint(model.eval(), tokenizer, task, card, label_order(task, model.config, card))
+        checkpoint = Checkpoint(model.eval(), tokenizer, task, card, make_head(task, card, model.config, tokenizer))
         self.clean = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         self.predictor = Predictor(checkpoint, choose_device("cpu"))
 

@@ -19,6 +19,7 @@ ADAPTER = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 WEIGHTS = "model.safetensors"
 CARD = "version.json"
+INHERITED = ("label_map", "temperature", "kind", "template", "load")
 
 
 class CheckpointError(RuntimeError):
@@ -38,6 +39,11 @@ def read_card(folder: Path) -> dict[str, Any]:
             f"{folder / CARD} is damaged ({error}). Restore the folder from a backup, or roll back."
         ) from None
     return card
+
+
+def inherited(card: dict[str, Any]) -> dict[str, Any]:
+    """What a child has of its parent's card: how the model is loaded, asked and read."""
+    return {name: card[name] for name in INHERITED if card.get(name) is not None}
 
 
 def save_version(folder: Path, card: dict[str, Any], write_files: Callable[[Path], Any]) -> Path:

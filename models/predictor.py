@@ -7,12 +7,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from data.tasks import Example
 from models.checkpoint import Checkpoint, load_checkpoint
-from models.inputs import Encoded, collate, encode, example_logits
+from models.placement import is_placed
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,22 @@ class Predictor:
         self.task = checkpoint.task
         self.version_id: str = checkpoint.card["id"]
         self.device = device
-        self.model = checkpoint.model.to(device)
+        self.model = checkpoint.model if is_placed(checkpoint.model) else checkpoint.model.to(device)
+        self.head = checkpoint.head
         self.temperature = float(checkpoint.card.get("temperature") or 1.0)
         self.lock = threading.Lock()
 
     @classmethod
     def load(cls, folder: Path, device: torch.device | None = None) -> Predictor:
         """Raises CheckpointError or EncoderError."""
-        return cls(load_checkpoint(folder), device or torch.device("cpu"))
+        device = device or torch.device("cpu")
+        return cls(load_checkpoint(folder, device), device)
 
     def predict(self, examples: Sequence[Example], batch_size: int = 32) -> list[Prediction]:
         """One prediction for each example, in order. `examples` are as `Task.parse_example` gives them."""
         return self.answers(self.encode(examples), batch_size)
 
-    def answers(self, encoded: Sequence[Encoded], batch_size: int = 32) -> list[Prediction]:
+    def answers(self, encoded: Sequence[Any], batch_size: int = 32) -> list[Prediction]:
         """One prediction for each encoded example, in order."""
         logits = self.logits(encoded, batch_size)
         return [
@@ -68,27 +71,21 @@ class Predictor:
         twin.lock = threading.Lock()
         return twin
 
-    def encode(self, examples: Sequence[Example]) -> list[Encoded]:
-        return encode(self.checkpoint.tokenizer, self.task, examples, self.checkpoint.max_tokens)
+    def encode(self, examples: Sequence[Example]) -> list[Any]:
+        """Each example as `models.heads` encodes it."""
+        return self.head.encode(examples)
 
-    def logits(self, encoded: Sequence[Encoded], batch_size: int = 32) -> list[torch.Tensor]:
+    def logits(self, encoded: Sequence[Any], batch_size: int = 32) -> list[torch.Tensor]:
         """For each example its logits, shape (label,), in the task's order of labels."""
         order = sorted(range(len(encoded)), key=lambda i: encoded[i].length)
         result: list[torch.Tensor] = [torch.empty(0)] * len(encoded)
+        batch_size = min(batch_size, self.head.most_rows)
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            batch = collate([encoded[i] for i in chosen], self.checkpoint.tokenizer.pad_token_id)
+            batch = self.head.collate([encoded[i] for i in chosen])
             with self.lock, torch.inference_mode():
                 batch = {name: value.to(self.device) for name, value in batch.items()}
-                rows = example_logits(self.model, self.task, batch).cpu()
+                rows = self.head.logits(self.model, batch).cpu()
             for i, row in zip(chosen, rows, strict=True):
-                result[i] = (
-                    self.in_task_order(row)[: len(encoded[i].input_ids)]
-                    if not self.task.labels
-                    else (self.in_task_order(row))
-                )
+                result[i] = row[: encoded[i].labels]
         return result
-
-    def in_task_order(self, row: torch.Tensor) -> torch.Tensor:
-        order = self.checkpoint.label_order
-        return row if order is None else row[..., order]

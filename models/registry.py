@@ -15,8 +15,10 @@ from data.jobs import get_job
 from data.roles import require
 from data.store import now, writing
 from data.tasks import TASKS, get_task
+from data.tasks.template import parse_template
 from data.versions import add_version, get_version, live_versions, promote_version
 from models.folders import ADAPTER, CARD, WEIGHTS, read_card, save_version
+from models.kinds import LIKELIHOOD, card_kind, check_load, detect_kind
 from settings import Settings
 
 STARTERS = Path(__file__).parent / "starter"
@@ -58,12 +60,22 @@ def install_starter(settings: Settings, db: Database, task: str) -> str:
 
 
 def register_pretrained(
-    settings: Settings, db: Database, task: str, source: str, label_map: dict[str, str] | None = None
+    settings: Settings,
+    db: Database,
+    task: str,
+    source: str,
+    label_map: dict[str, str] | None = None,
+    *,
+    kind: str | None = None,
+    template: dict[str, Any] | None = None,
+    load: str | None = None,
 ) -> str:
     """Makes a Hugging Face checkpoint (a folder or a Hub name) a version; returns its id.
 
-    The version refers to the weights where they are. Raises CheckpointError where it cannot be loaded or its
-    labels do not map, and ValueError on an unknown task.
+    The version refers to the weights where they are. `kind` is one of `models.kinds`, else its configuration says;
+    `template` what a language model is asked (`data.tasks.template`), `load` one of `models.placement`. Raises
+    CheckpointError where it cannot be loaded, is of another kind or its labels do not map, and ValueError on an
+    unknown task, kind or load, and on a template without its slots.
     """
     get_task(task)
     base = str(Path(source).resolve()) if Path(source).is_dir() else source
@@ -74,7 +86,15 @@ def register_pretrained(
         version_id = f"{card['id']}-{_content_digest(Path(base))}"  # another lab may have used the same id
         _register(settings, db, {**card, "id": version_id, "parent": None}, Path(base), f"from {source}")
         return version_id
-    digest = hashlib.sha256(f"{base}{json.dumps(label_map, sort_keys=True)}".encode()).hexdigest()[:6]
+    found = detect_kind(get_task(task), base, kind)
+    asked: dict[str, Any] = {}
+    if found == LIKELIHOOD:
+        asked = {"kind": found, "template": parse_template(get_task(task), template).to_dict(get_task(task))}
+        asked |= {"load": check_load(load)} if load else {}
+    elif template or load:
+        raise ValueError(f"A template and a load are for causal language models; {source} is a {found}.")
+    key = f"{base}{_json(label_map)}{_json(asked) if asked else ''}"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:6]
     slug = re.sub(r"[^a-z0-9]+", "-", Path(base).name.lower()).strip("-")[:40]
     version_id = f"{task}-{slug}-{digest}"
     card = {
@@ -83,10 +103,31 @@ def register_pretrained(
         "parent": None,
         "base": base,
         "label_map": label_map,
+        **asked,
         "created_at": now(),
     }
     _register(settings, db, card, None, f"from {source}")
     return version_id
+
+
+def register_template(settings: Settings, db: Database, version_id: str, template: dict[str, Any]) -> str:
+    """The same language model asked in other words, as a version of its own; returns its id.
+
+    Raises ValueError where the version is no language model or the template lacks its slots, and CheckpointError.
+    """
+    folder = folder_of(settings, db, version_id)
+    card = read_card(folder)
+    if card_kind(card) != LIKELIHOOD:
+        raise ValueError(f"Expected a causal language model, which a template asks; {version_id} is a classifier.")
+    task = get_task(card["task"])
+    asked = parse_template(task, template).to_dict(task)
+    if asked == card.get("template"):
+        raise ValueError(f"{version_id} is asked in these words already; change the template first.")
+    new_id = f"{version_id}-t{hashlib.sha256(_json(asked).encode()).hexdigest()[:6]}"
+    new = {**card, "id": new_id, "parent": version_id, "template": asked, "created_at": now()}
+    new.pop("metrics", None)
+    _register(settings, db, new, folder, f"{version_id} asked in other words")
+    return new_id
 
 
 def register_strength(settings: Settings, db: Database, job_id: str, alpha: float) -> str:
@@ -115,6 +156,10 @@ def register_strength(settings: Settings, db: Database, job_id: str, alpha: floa
     card = read_card(settings.workspace / relative)
     add_version(db, card, relative, f"{job['version_id']} at strength {alpha:g}", gate)
     return version_id
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _content_digest(folder: Path) -> str:

@@ -14,10 +14,9 @@ import torch.nn.functional as F
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from data.tasks import Task
 from models.adapters import has_singular_values
 from models.batches import Rows, TrainingError, collate_rows, hide_words, to_device
-from models.inputs import example_logits
+from models.heads import Head
 from models.recipe import Recipe
 
 CHECKPOINT_STEPS = 500
@@ -54,11 +53,11 @@ def loss_of(
 
 
 class RowTrainer(Trainer):
-    """Hugging Face's Trainer with this project's loss for rows of either head."""
+    """Hugging Face's Trainer with this project's loss for rows of any head."""
 
-    def __init__(self, *, task: Task, recipe: Recipe, **kwargs: Any) -> None:
+    def __init__(self, *, head: Head, recipe: Recipe, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.task, self.recipe = task, recipe
+        self.head, self.recipe = head, recipe
         self.model_accepts_loss_kwargs = False
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
@@ -84,14 +83,16 @@ class RowTrainer(Trainer):
             loss = super().training_step(model, dict(inputs), *more, **named)
         finally:
             handle.remove()
-        gradient = seen[0].grad
-        length = gradient.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1)
-        push = self.recipe.adversarial * gradient / length
-        handle = words.register_forward_hook(lambda _module, _inputs, output: output + push)
+        pushes = iter([self._push(output.grad) for output in seen])  # a head may read a batch in parts
+        handle = words.register_forward_hook(lambda _module, _inputs, output: output + next(pushes))
         try:
             return (loss + super().training_step(model, dict(inputs), *more, **named)) / 2
         finally:
             handle.remove()
+
+    def _push(self, gradient: torch.Tensor) -> torch.Tensor:
+        length = gradient.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1)
+        return self.recipe.adversarial * gradient / length
 
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
@@ -99,7 +100,7 @@ class RowTrainer(Trainer):
         inputs = dict(inputs)
         labels, weights = inputs.pop("labels"), inputs.pop("weights")
         teacher = inputs.pop("teacher", None)
-        logits = example_logits(model, self.task, inputs)
+        logits = self.head.logits(model, inputs)
         loss = loss_of(logits, labels, weights, teacher, self.recipe)
         return (loss, {"logits": logits}) if return_outputs else loss
 
@@ -148,16 +149,17 @@ class EarlyStopping(TrainerCallback):
                     parameter.copy_(best)
 
 
-def twins_loss(model: Any, task: Task, twins: Rows, pad_id: int, device: torch.device, bf16: bool) -> float:
+def twins_loss(model: Any, head: Head, twins: Rows, device: torch.device, bf16: bool) -> float:
     """Mean cross-entropy on rows that are not trained on, in nats."""
     order = sorted(range(len(twins)), key=lambda i: twins.encoded[i].length)
     total, mode = 0.0, model.training
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        for start in range(0, len(order), BATCH):
-            batch = to_device(collate_rows([twins[i] for i in order[start : start + BATCH]], pad_id), device)
+        size = min(BATCH, head.most_rows)
+        for start in range(0, len(order), size):
+            batch = to_device(collate_rows([twins[i] for i in order[start : start + size]], head), device)
             labels, weights = batch.pop("labels"), batch.pop("weights")
-            logits = example_logits(model, task, batch).float()
+            logits = head.logits(model, batch)
             total += float(loss_of(logits, labels, torch.ones_like(weights), None, PLAIN)) * len(labels)
     model.train(mode)
     return total / len(twins)
@@ -201,10 +203,9 @@ class Progress(TrainerCallback):
 def make_trainer(
     folder: Path,
     model: torch.nn.Module,
-    task: Task,
+    head: Head,
     dataset: Rows,
     recipe: Recipe,
-    tokenizer: Any,
     device: torch.device,
     bf16: bool,
     twins: Rows | None = None,
@@ -213,8 +214,7 @@ def make_trainer(
     rows_per_step = recipe.batch_size * recipe.accumulation
     early = None
     if twins is not None:
-        pad_id = tokenizer.pad_token_id
-        early = EarlyStopping(model, lambda: twins_loss(model, task, twins, pad_id, device, bf16), recipe)
+        early = EarlyStopping(model, lambda: twins_loss(model, head, twins, device, bf16), recipe)
     steps = recipe.steps(len(dataset))
     arguments = TrainingArguments(
         output_dir=str(folder / "checkpoints"),
@@ -242,20 +242,15 @@ def make_trainer(
     callbacks: list[TrainerCallback] = [Ranks(model)] if has_singular_values(model) else []
     callbacks += [early] if early else []
     callbacks.append(Progress(folder / "progress.jsonl", rows_per_step, early))
-    trainer = RowTrainer(
-        task=task,
+    return RowTrainer(
+        head=head,
         recipe=recipe,
         model=model,
         args=arguments,
         train_dataset=dataset,
-        data_collator=lambda items: hide_words(collate_rows(items, tokenizer.pad_token_id), recipe, tokenizer),
-        callbacks=[
-            *([Ranks(model)] if has_singular_values(model) else []),
-            *([early] if early else []),
-            Progress(folder / "progress.jsonl", rows_per_step, early),
-        ],
+        data_collator=lambda items: hide_words(collate_rows(items, head), recipe, head.tokenizer),
+        callbacks=callbacks,
     )
-    return trainer
 
 
 def latest_checkpoint(folder: Path) -> str | None:

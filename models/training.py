@@ -29,8 +29,9 @@ from data.tasks import get_task
 from models.adapters import freeze_layers, halve_frozen_weights, trainable_model, write_weights
 from models.batches import TWINS, Rows, keep_parent_answers, read_rows
 from models.device import choose_device, describe, has_bf16
-from models.folders import read_card, save_version
-from models.inputs import encode, window
+from models.folders import inherited, read_card, save_version
+from models.heads import make_head, narrow
+from models.placement import is_placed
 from models.recipe import Recipe
 from models.trainer import latest_checkpoint, make_trainer
 
@@ -62,20 +63,20 @@ def train(folder: Path, device_name: str = "auto") -> Path:
         f"{len(rows)} rows, {recipe.steps(len(rows))} steps, {recipe.method}, {trainable / 1e6:.2f} M weights.",
         flush=True,
     )
-    max_tokens = min(recipe.max_tokens, window(model.config, tokenizer))
-    encoded = encode(tokenizer, task, [row["example"] for row in rows], max_tokens)
-    dataset = Rows(rows, encoded)
+    head = narrow(make_head(task, parent, model.config, tokenizer), recipe.max_tokens)
+    dataset = Rows(rows, head.encode([row["example"] for row in rows]))
     twins = None
     if recipe.patience and (folder / TWINS).exists():
         held = read_rows(folder / TWINS, task)
-        twins = Rows(held, encode(tokenizer, task, [row["example"] for row in held], max_tokens))
+        twins = Rows(held, head.encode([row["example"] for row in held]))
     if adapted and bf16:
         halve_frozen_weights(model)
     freeze_layers(model, recipe.frozen_layers)
-    model.to(device)
+    if not is_placed(model):
+        model.to(device)
     if any(row["distil"] for row in rows):
-        keep_parent_answers(model, task, dataset, tokenizer.pad_token_id, device, bf16)
-    trainer = make_trainer(folder, model, task, dataset, recipe, tokenizer, device, bf16, twins)
+        keep_parent_answers(model, head, dataset, device, bf16)
+    trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins)
     start = time.monotonic()
     trainer.train(resume_from_checkpoint=latest_checkpoint(folder / "checkpoints"))
     seconds = time.monotonic() - start
@@ -91,8 +92,8 @@ def train(folder: Path, device_name: str = "auto") -> Path:
         "task": task.name,
         "parent": job.get("parent"),
         "base": parent["base"],
-        "label_map": parent.get("label_map"),
-        "temperature": parent.get("temperature", 1.0),
+        "temperature": 1.0,
+        **inherited(parent),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": recipe.seed,
         "recipe": recipe.to_dict(),

@@ -52,6 +52,14 @@ def tiny_checkpoint(tiny_checkpoints: dict[str, Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a causal language model over bytes, trained from scratch on the seed examples."""
+    from benchmarks.tiny_lm import train_tiny
+
+    return train_tiny(tmp_path_factory.mktemp("lm"))
+
+
+@pytest.fixture(scope="session")
 def tiny_workspace(tiny_checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace, not to be written to, in which the tiny checkpoints answer for their tasks."""
     from models.registry import register_pretrained

@@ -11,7 +11,7 @@ from data.tasks import TASKS
 from models.checkpoint import halve_adapter, load_base, load_checkpoint
 from models.encoder import ENCODER, FILES, EncoderError, encoder_dir
 from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, save_version, write_json
-from models.inputs import collate, encode
+from models.heads import make_head
 from models.registry import register_pretrained
 from tests.conftest import build_tiny, nli
 
@@ -52,7 +52,8 @@ def adapted(version):
 
 
 def logits(model, tokenizer):
-    batch = collate(encode(tokenizer, TASKS["nli"], [nli(), nli("It rains.", "It is wet.")], 96), 0)
+    head = make_head(TASKS["nli"], card("x"), model.config, tokenizer)
+    batch = head.collate(head.encode([nli(), nli("It rains.", "It is wet.")]))
     del batch["group_sizes"]
     with torch.inference_mode():
         return model(**batch).logits
@@ -166,7 +167,7 @@ def test_label_map_names_the_outputs(tmp_path, version):
     base = build_tiny(tmp_path / "base", "nli", ("LABEL_0", "LABEL_1", "LABEL_2"))
     names = {"LABEL_0": "contradiction", "LABEL_1": "entailment", "LABEL_2": "neutral"}
     write_json(version / CARD, card(base, label_map=names))
-    assert load_checkpoint(version).label_order == [1, 2, 0]
+    assert load_checkpoint(version).head.order == (1, 2, 0)
 
 
 @pytest.mark.parametrize("missing", FILES)

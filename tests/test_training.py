@@ -15,7 +15,7 @@ from data.tasks import TASKS
 from models.adapters import halve_frozen_weights, trainable_model
 from models.batches import TrainingError, collate_rows, hide_words, read_rows
 from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_json, write_rows
-from models.inputs import collate
+from models.heads import make_head
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe, parse_options, preset
 from models.registry import STARTERS
@@ -276,7 +276,7 @@ def worst_loss_nearby(folder, length=0.1):
     """Mean loss of the taught rows after a step of that length against their embeddings."""
     predictor = Predictor.load(folder / "version")
     rows, model = rows_of(), predictor.model
-    batch = collate(predictor.encode([TASK.parse_example(row) for row in rows]), 0)
+    batch = predictor.head.collate(predictor.encode([TASK.parse_example(row) for row in rows]))
     batch.pop("group_sizes")
     labels = torch.tensor([row["label"] for row in rows])
     words = model.get_input_embeddings()(batch.pop("input_ids")).detach().requires_grad_()
@@ -366,15 +366,13 @@ def test_weights_count_rows_more_or_less():
 
 
 def test_batch_without_teachers_has_none(tiny_checkpoint):
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
-    from models.inputs import encode
-
-    encoded = encode(
-        AutoTokenizer.from_pretrained(tiny_checkpoint), TASK, [seed_rows(TASK, "gallery")[0]["example"]], 96
-    )
-    assert "teacher" not in collate_rows([(encoded[0], 1, 1.0, None)], 0)
-    assert collate_rows([(encoded[0], 1, 1.0, torch.ones(3) / 3)], 0)["teacher"].shape == (1, 3)
+    config, tokenizer = (auto.from_pretrained(tiny_checkpoint) for auto in (AutoConfig, AutoTokenizer))
+    head = make_head(TASK, {"base": "x"}, config, tokenizer)
+    encoded = head.encode([seed_rows(TASK, "gallery")[0]["example"]])
+    assert "teacher" not in collate_rows([(encoded[0], 1, 1.0, None)], head)
+    assert collate_rows([(encoded[0], 1, 1.0, torch.ones(3) / 3)], head)["teacher"].shape == (1, 3)
 
 
 @pytest.mark.parametrize(

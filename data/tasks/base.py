@@ -64,6 +64,10 @@ class Task:
     head: str
     text_pairs: Callable[[Example], list[tuple[str, str | None]]]
     split_field: str
+    prompt: str
+    """What a language model is asked: `data.tasks.template`."""
+    answers: tuple[str, ...] = ()
+    """The words that stand for each label after the prompt; empty where the labels are choices."""
     categories: tuple[str, ...] = CATEGORIES
 
     def parse_example(self, row: Mapping[str, Any]) -> Example:

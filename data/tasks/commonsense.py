@@ -20,4 +20,5 @@ TASK = Task(
     head="multiple_choice",
     text_pairs=text_pairs,
     split_field="context",
+    prompt="{context}\n{question}\nAnswer:",
 )

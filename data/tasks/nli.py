@@ -13,4 +13,6 @@ TASK = Task(
     head="sequence_classification",
     text_pairs=lambda example: [(example["premise"], example["hypothesis"])],
     split_field="premise",
+    prompt="{premise}\nQuestion: {hypothesis} Yes, no or maybe?\nAnswer:",
+    answers=("yes", "maybe", "no"),
 )

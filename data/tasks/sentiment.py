@@ -10,4 +10,6 @@ TASK = Task(
     head="sequence_classification",
     text_pairs=lambda example: [(example["text"], None)],
     split_field="text",
+    prompt="{text}\nThe feeling of this text is",
+    answers=("negative", "neutral", "positive"),
 )
