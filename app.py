@@ -110,6 +110,7 @@ def build_app(lab: Lab) -> FastAPI:
         task_name, _, format = name.rpartition(".")
         wanted = {k: v for k, v in request.query_params.items() if k in Filters.__dataclass_fields__}
         try:
+            wanted |= {name: float(wanted[name]) for name in ("least", "most") if name in wanted}
             filters = Filters(**{**wanted, "task": get_task(task_name).name, "archived": False})
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / name

@@ -12,7 +12,7 @@ from components.context import Lab
 from components.errors import known_errors
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts
-from data.second_look import agreement, give_second_look, waiting
+from data.second_look import FEWEST, MOST_COUNTED, agreement, give_second_look, look_states, next_look
 from data.tasks import get_task
 
 STATES = {
@@ -38,30 +38,36 @@ def build_second_look(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.T
             give = gr.Button("Give verdict", variant="primary", visible=False, elem_id="second-give")
             skip = gr.Button("Skip", visible=False, elem_id="second-skip")
         found = gr.HTML()
+        measure = gr.Button("How far do people agree?", size="sm", elem_id="second-agreement")
+        kappas = gr.HTML()
     toast = build_toast("second")
     quiet = {"queue": False, "show_progress": "hidden"}
-    view = [shown, label, give, skip, current, found]
+    view = [shown, label, give, skip, current]
     again = {"fn": lab.bind(show_next), "inputs": [task, annotator, skipped], "outputs": view, **quiet}
+    count = {"fn": lab.bind(show_states), "inputs": [task], "outputs": [found], **quiet}
     gr.on([tab.select, box.expand, annotator.submit, annotator.blur], **again)
+    gr.on([tab.select, box.expand, task.change], **count)
     task.change(lambda: [], None, [skipped], **quiet).then(**again)
-    give.click(lab.bind(give_verdict), [task, current, label, annotator], toast.outputs, **quiet).success(**again)
+    measure.click(lab.bind(show_agreement), [task], [kappas], queue=False)
+    task.change(lambda: "", None, [kappas], **quiet)
+    given = give.click(lab.bind(give_verdict), [task, current, label, annotator], toast.outputs, **quiet)
+    given.success(**again).then(**count)
     skip.click(lambda seen, one: [*seen, one], [skipped, current], [skipped], **quiet).then(**again)
-    toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet).success(**again)
+    toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet).success(**again).then(**count)
 
 
 @known_errors
 def show_next(lab: Lab, task_name: str, annotator: str, skipped: list[int]) -> list[Any]:
-    """The next flag of somebody else, without its label and the model's answer; and the agreement so far."""
+    """The next flag of somebody else, without its label and the model's answer."""
     task = get_task(task_name)
-    queue = [one for one in waiting(lab.db(), task, annotator) if one["example_id"] not in skipped]
-    found = agreement_html(agreement(lab.db(), task))
-    if not queue:
+    one = next_look(lab.db(), task, annotator, skipped)
+    if one is None:
         hidden = gr.update(visible=False)
-        return [ALL_SEEN, gr.update(choices=[], value=None, visible=False), hidden, hidden, None, found]
-    one = queue[0]
+        return [ALL_SEEN, gr.update(choices=[], value=None, visible=False), hidden, hidden, None]
     names = task.label_names(one["example"])
+    waiting = f"{one['waiting']}{'+' if one['waiting'] == MOST_COUNTED else ''} to see."
     html = (
-        f'<div class="panel">{highlight.example_text(task, one["example"])}<div class="hint">{len(queue)} to see. '
+        f'<div class="panel">{highlight.example_text(task, one["example"])}<div class="hint">{waiting} '
         "You are shown neither who flagged it nor what they said.</div></div>"
     )
     return [
@@ -70,7 +76,6 @@ def show_next(lab: Lab, task_name: str, annotator: str, skipped: list[int]) -> l
         gr.update(visible=True),
         gr.update(visible=True),
         one["example_id"],
-        found,
     ]
 
 
@@ -93,25 +98,42 @@ def undo(lab: Lab, verdict_id: int | None) -> list[Any]:
     return hide_toast()
 
 
-def agreement_html(found: dict[str, Any]) -> str:
-    """How many claims hold, and kappa for each pair of people."""
-    states = found["states"]
+@known_errors
+def show_agreement(lab: Lab, task_name: str) -> str:
+    """Kappa for each pair of people and over all of them, and where they part."""
+    return agreement_html(agreement(lab.db(), get_task(task_name)))
+
+
+@known_errors
+def show_states(lab: Lab, task_name: str) -> str:
+    """How many flags are claimed and how many hold."""
+    states = look_states(lab.db(), get_task(task_name))
     if not states:
         return ""
     looked = sum(count for state, count in states.items() if state != "claimed")
-    parts = ", ".join(f"{states[state]} {words}" for state, words in STATES.items() if state in states)
-    share = f" Of {looked} looked at twice, {100 * states.get('confirmed', 0) / looked:.0f} % hold." if looked else ""
-    html = [f'<div class="hint" style="margin-top:10px"><b>Flags:</b> {parts}.{share}</div>']
-    if found["pairs"]:
+    parts = ", ".join(f"{states[state]:,} {words}" for state, words in STATES.items() if state in states)
+    held = (
+        f" Of {looked:,} looked at twice, {100 * states.get('confirmed', 0) / looked:.0f} % hold." if looked else ""
+    )
+    return f'<div class="hint" style="margin-top:10px"><b>Flags:</b> {parts}.{held}</div>'
+
+
+def agreement_html(found: dict[str, Any]) -> str:
+    if not found["pairs"]:
+        return highlight.empty("Too little to measure", f"Two people need {FEWEST} flags in common.")
+    html = []
+    for pair in found["pairs"]:
+        first, second = escape(pair["first"]), escape(pair["second"])
+        head = "".join(f'<th class="num">{escape(label)}</th>' for label in pair["labels"])
         lines = "".join(
-            f"<tr><td>{escape(pair['first'])}</td><td>{escape(pair['second'])}</td>"
-            f'<td class="num">{pair["rows"]}</td><td class="num">{pair["kappa"]:.2f}</td></tr>'
-            for pair in found["pairs"]
+            f"<tr><td>{escape(label)}</td>" + "".join(f'<td class="num">{count}</td>' for count in counts) + "</tr>"
+            for label, counts in zip(pair["labels"], pair["confusion"], strict=True)
         )
         html.append(
-            '<table class="plain"><tr><th>annotator</th><th>and</th><th class="num">examples</th>'
-            f'<th class="num">Cohen\'s kappa</th></tr>{lines}</table>'
+            f'<div class="hint" style="margin-top:10px"><b>{first}</b> and <b>{second}</b> on '
+            f"{pair['rows']:,} flags: Cohen's kappa {pair['kappa']:.2f}.</div>"
+            f'<table class="plain confusion"><tr><th>{first} \\ {second}</th>{head}</tr>{lines}</table>'
         )
     if found["fleiss"] is not None:
-        html.append(f'<div class="hint">Fleiss\' kappa {found["fleiss"]:.2f}.</div>')
+        html.append(f'<div class="hint">Fleiss\' kappa over everybody {found["fleiss"]:.2f}.</div>')
     return "".join(html)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlite_utils import Database
 
 from data.roles import require, sign
+from data.settling import settle, settle_examples
+from data.steps import begin_step, change_verdicts, record_new
 from data.store import now, writing
 from data.tasks import Example, Task, clean_text, get_task, parse_category
 
@@ -37,12 +38,16 @@ def flag_example(
     category: str | None = None,
     note: str = "",
     origin: str = "probe",
+    kind: str | None = None,
+    step_id: int | None = None,
+    signed: str | None = None,
 ) -> int:
     """Stores that the right label is `expected`; returns the verdict's id.
 
-    It is a confirmation where the model's answer is the expected one, else a correction. Durable on
-    return. The same content flagged again is the same example with one more verdict. Raises ValueError
-    and StoreError; then nothing is stored.
+    It is a confirmation where the model's answer is the expected one, else a correction, unless `kind` says which.
+    Durable on return. The same content flagged again is the same example with one more verdict. Many at once
+    pass the `step_id` that they belong to (and call `settle_verdicts` in the end), and `signed` for whose verdict a
+    row is where it is not the actor's. Raises ValueError and StoreError; then nothing is stored.
     """
     require("flag")
     example = task.parse_example(example)
@@ -53,12 +58,14 @@ def flag_example(
     note = _parse_note(note)
     time = now()
     row = {
-        "kind": "confirmation" if answer and answer.label == expected else "correction",
+        "task": task.name,
+        "kind": kind or ("confirmation" if answer and answer.label == expected else "correction"),
         "expected_label": str(task.format_label(expected)),
         "predicted_label": str(task.format_label(answer.label)) if answer else None,
         "probabilities": json.dumps([round(p, 6) for p in answer.probabilities]) if answer else None,
+        "confidence": round(max(answer.probabilities), 6) if answer else None,
         "version_id": answer.version_id if answer else None,
-        "annotator": sign(annotator),
+        "annotator": clean_text(signed or "") or sign(annotator),
         "category": category,
         "note": note,
         "origin": origin,
@@ -67,7 +74,13 @@ def flag_example(
     }
     with writing(db):
         row["example_id"] = _example_id(db, task, example, time)
-        return db["verdicts"].insert(row).last_pk
+        verdict_id = db.conn.execute(
+            f"INSERT INTO verdicts ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+        ).lastrowid
+        record_new(db, begin_step(db, "flag", sign(annotator)) if step_id is None else step_id, verdict_id, row)
+        if step_id is None:
+            settle_examples(db, [row["example_id"]])
+    return verdict_id
 
 
 def confirm_example(
@@ -93,47 +106,57 @@ def edit_verdict(
     expected: str | int | None = None,
     category: str | None = None,
     note: str | None = None,
+    by: str | None = None,
+) -> int | None:
+    """Changes a verdict; what is None stays. Returns the step, for `undo_step`; None where nothing changes."""
+    with writing(db):
+        row = get_verdict(db, verdict_id)
+        changes = change_of(row, expected=expected, category=category, note=note)
+        return change_verdicts(db, "edit", {verdict_id: changes}, by=by)
+
+
+def change_of(
+    row: dict[str, Any],
+    *,
+    expected: str | int | None = None,
+    category: str | None = None,
+    note: str | None = None,
 ) -> dict[str, Any]:
-    """Changes a verdict; what is None stays. Returns the row as it was, for `restore_verdict`."""
+    """The columns of a verdict (as `get_verdict` gives it) that hold what is wished, checked. Raises ValueError."""
+    task = get_task(row["task"])
+    changes: dict[str, Any] = {}
+    if expected is not None:
+        label = str(task.format_label(task.parse_label(expected, row["example"])))
+        if label != row["expected_label"]:
+            changes["kind"] = "confirmation" if row["predicted_label"] == label else "correction"
+        changes["expected_label"] = label
+    if category is not None:
+        changes["category"] = parse_category(task, category)
+    if note is not None:
+        changes["note"] = _parse_note(note)
+    return changes
+
+
+def archive_verdicts(db: Database, verdict_ids: Iterable[int], *, by: str | None = None) -> int | None:
+    """Takes verdicts out of every list and training set; returns the step, None where all are out already."""
+    time = now()
     with writing(db):
-        before = get_verdict(db, verdict_id)
-        task = get_task(before["task"])
-        changes: dict[str, Any] = {"updated_at": now()}
-        if expected is not None:
-            label = task.format_label(task.parse_label(expected, before["example"]))
-            if str(label) != before["expected_label"]:
-                is_right = before["predicted_label"] == str(label)
-                changes["kind"] = "confirmation" if is_right else "correction"
-            changes["expected_label"] = str(label)
-        if category is not None:
-            changes["category"] = parse_category(task, category)
-        if note is not None:
-            changes["note"] = _parse_note(note)
-        db["verdicts"].update(verdict_id, changes)
-    return before
+        found = _in_use(db, verdict_ids, True)
+        return change_verdicts(db, "archive", {one: {"archived_at": time} for one in found}, by=by)
 
 
-def restore_verdict(db: Database, before: dict[str, Any]) -> None:
-    """Puts a verdict back to what `edit_verdict` returned."""
-    kept = ("expected_label", "kind", "category", "note", "updated_at", "archived_at")
+def unarchive_verdicts(db: Database, verdict_ids: Iterable[int], *, by: str | None = None) -> int | None:
+    """Takes archived verdicts back; returns the step, None where none was archived."""
     with writing(db):
-        db["verdicts"].update(before["id"], {name: before[name] for name in kept})
-
-
-def archive_verdicts(db: Database, verdict_ids: Iterable[int]) -> int:
-    """Takes verdicts out of every list and training set; returns how many. `unarchive_verdicts` undoes it."""
-    return _set_archived(db, verdict_ids, now())
-
-
-def unarchive_verdicts(db: Database, verdict_ids: Iterable[int]) -> int:
-    return _set_archived(db, verdict_ids, None)
+        found = _in_use(db, verdict_ids, False)
+        return change_verdicts(db, "restore", {one: {"archived_at": None} for one in found}, by=by)
 
 
 def get_verdict(db: Database, verdict_id: int) -> dict[str, Any]:
     """A verdict joined with its example (`task`, `example`, `split`). Raises ValueError if there is none."""
     rows = list(
         db.query(
-            "SELECT v.*, e.task, e.fields, e.split FROM verdicts v JOIN examples e ON e.id = v.example_id "
+            "SELECT v.*, e.fields, e.split, e.state FROM verdicts v JOIN examples e ON e.id = v.example_id "
             "WHERE v.id = ?",
             [verdict_id],
         )
@@ -143,12 +166,6 @@ def get_verdict(db: Database, verdict_id: int) -> dict[str, Any]:
     row = rows[0]
     row["example"] = json.loads(row.pop("fields"))
     return row
-
-
-def settle(labels: Sequence[str]) -> str | None:
-    """The label that people agree on: all of them, or more of them than say any other; None where there is none."""
-    (first, count), *others = Counter(labels).most_common()
-    return first if not others or count > others[0][1] else None
 
 
 @dataclass
@@ -229,31 +246,26 @@ def _example_id(db: Database, task: Task, example: Example, time: str) -> int:
     if found:
         return found[0]
     texts = [part for f in task.fields for part in _as_list(example[f.name]) if part]
-    return (
-        db["examples"]
-        .insert(
-            {
-                "task": task.name,
-                "content_hash": content_hash,
-                "fields": json.dumps(example, ensure_ascii=False),
-                "text": "\n".join(texts),
-                "split": task.split_of(example),
-                "created_at": time,
-            }
-        )
-        .last_pk
-    )
+    return db.conn.execute(
+        "INSERT INTO examples (task, content_hash, fields, text, split, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            task.name,
+            content_hash,
+            json.dumps(example, ensure_ascii=False),
+            "\n".join(texts),
+            task.split_of(example),
+            time,
+        ],
+    ).lastrowid
 
 
 def _as_list(value: str | list[str]) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-def _set_archived(db: Database, verdict_ids: Iterable[int], time: str | None) -> int:
-    with writing(db):
-        cursor = db.conn.execute(
-            "UPDATE verdicts SET archived_at = ? WHERE id IN (SELECT value FROM json_each(?)) "
-            "AND (archived_at IS NULL) != (? IS NULL)",
-            [time, json.dumps(list(verdict_ids)), time],
-        )
-        return cursor.rowcount
+def _in_use(db: Database, verdict_ids: Iterable[int], in_use: bool) -> list[int]:
+    found = db.execute(
+        "SELECT id FROM verdicts WHERE id IN (SELECT value FROM json_each(?)) AND (archived_at IS NULL) = ?",
+        [json.dumps(list(verdict_ids)), in_use],
+    )
+    return [row[0] for row in found]

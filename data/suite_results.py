@@ -10,6 +10,8 @@ from sqlite_utils import Database
 
 from data.examples import Answer, flag_example
 from data.roles import sign
+from data.settling import settle_verdicts
+from data.steps import begin_step
 from data.store import now, writing
 from data.tasks import Task
 from data.versions import lineage
@@ -77,6 +79,7 @@ def flag_failures(
     }
     ids = []
     with writing(db):
+        step_id = begin_step(db, "flag", annotator)
         for row in rows:
             if row["label"] is None or task.content_hash(row["example"]) in known:
                 continue
@@ -90,6 +93,8 @@ def flag_failures(
                     answer=Answer(row["answer"], row["probabilities"], version_id),
                     category=row["category"],
                     origin=f"suite {row['suite']}",
+                    step_id=step_id,
                 )
             )
+        settle_verdicts(db, ids)
     return ids

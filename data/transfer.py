@@ -20,6 +20,9 @@ from sqlite_utils import Database
 
 from data.examples import Answer, flag_example
 from data.queries import Filters, find_verdicts
+from data.roles import require, sign
+from data.settling import settle_verdicts
+from data.steps import begin_step
 from data.store import writing
 from data.tasks import Example, Task, parse_category
 
@@ -94,22 +97,26 @@ def import_rows(
     """
     answers = answers or [None] * len(parsed.rows)
     ids = []
+    require("import")
     with writing(db):
+        step_id = begin_step(db, "import", sign(annotator))
         for row, answer in zip(parsed.rows, answers, strict=True):
             verdict_id = flag_example(
                 db,
                 task,
                 row.example,
                 row.label,
-                annotator=row.annotator or annotator,
+                annotator=annotator,
+                signed=row.annotator,
                 answer=answer,
                 category=row.category,
                 note=row.note,
                 origin="import",
+                kind=row.kind,
+                step_id=step_id,
             )
-            if row.kind == "confirmation":
-                db["verdicts"].update(verdict_id, {"kind": "confirmation"})
             ids.append(verdict_id)
+        settle_verdicts(db, ids)
     return ids
 
 

@@ -5,7 +5,21 @@ import dataclasses
 import gradio as gr
 import pytest
 
-from components import blame, compare, figures, highlight, probe, report_view, retrain, review, versions
+from components import (
+    blame,
+    bulk_form,
+    compare,
+    figures,
+    files,
+    filter_form,
+    highlight,
+    probe,
+    report_view,
+    retrain,
+    review,
+    steps_panel,
+    versions,
+)
 from components.recipe_form import NUMBERS, read_recipes
 from components.task_form import fill_form, input_count, read_form
 from data import jobs
@@ -17,7 +31,7 @@ from models.worker import run_worker
 from tests.conftest import nli, premises
 
 HOSTILE = '<img src=x onerror="alert(1)"> & \u202e"quotes\''
-ANY = [review.ANY] * 5
+ANY = filter_form.NOTHING_CHOSEN
 
 
 def values_of(task, example):
@@ -151,32 +165,68 @@ def test_review_pages_edits_deletes_and_undoes(lab):
     for premise in premises("train", review.PAGE_ROWS + 2):
         _, answer, *_ = run(lab, nli(premise))
         probe.save_right(lab, answer, "negation", "ann")
-    table, ids, count, page, _ = review.page_after(lab, 0, "nli", *ANY, "")
-    assert (len(ids), page) == (2, 1)
-    assert f"of {review.PAGE_ROWS + 2}" in count
+    *_, cursors, following, _, _ = review.first_page(lab, "nli", *ANY)
+    table, ids, count, cursors, following, *_ = review.page_after(lab, cursors, following, "nli", *ANY)
+    assert (len(ids), len(cursors), following) == (2, 2, None)
+    assert f"26 to 27 of {review.PAGE_ROWS + 2}" in count
     assert len(table["value"][0]) == len(review.HEADERS)
 
     label = (answer["label"] + 1) % 3
-    _, _, token, _ = review.save_changes(lab, ids[0], label, "numbers", "changed")
-    assert find_verdicts(lab.db(), Filters(category="numbers"))[0]["note"] == "changed"
-    review.undo(lab, token)
+    _, _, token, _ = review.save_changes(lab, ids[0], label, "numbers", "<b>changed", "bea")
+    assert find_verdicts(lab.db(), Filters(category="numbers"))[0]["note"] == "<b>changed"
+    history = review.open_verdict(lab, ids[0])[1]
+    assert "<b>bea</b> edited it." in history
+    assert "<s>negation</s> numbers" in history
+    assert "&lt;b&gt;changed" in history
+    review.undo(lab, token, "ann")
     assert not find_verdicts(lab.db(), Filters(category="numbers"))
-    _, _, token, _ = review.delete_chosen(lab, ids[0])
-    assert ids[0] not in review.show_page(lab, 1, "nli", *ANY, "")[1]
-    review.undo(lab, token)
-    assert ids[0] in review.show_page(lab, 1, "nli", *ANY, "")[1]
+    _, _, token, _ = review.delete_chosen(lab, ids[0], "ann")
+    assert ids[0] not in review.show_page(lab, cursors, "nli", *ANY)[1]
+    assert review.show_page(lab, [None], "nli", *ANY[:-1], True)[1] == [ids[0]]
+    assert review.open_verdict(lab, ids[0])[-1]["value"] == "Take back"
+    review.undo(lab, token, "ann")
+    assert ids[0] in review.show_page(lab, cursors, "nli", *ANY)[1]
+    review.delete_chosen(lab, ids[1], "ann")
+    review.delete_chosen(lab, ids[0], "ann")
+    *_, cursors, following, _, _ = review.show_page(lab, cursors, "nli", *ANY)
+    assert (cursors, following) == ([None], None)  # the last page is gone: the one before is shown
+
+
+def test_views_are_kept_and_many_rows_changed_at_once(lab):
+    for premise in premises("train", 3):
+        _, answer, *_ = run(lab, nli(premise))
+        probe.save_right(lab, answer, "negation", "ann")
+    view = ("boats", "oldest", *["any"] * 3, "ann", *["any"] * 5, "2026-01-01", "", 0.1, None, False)
+    assert len(review.first_page(lab, "nli", *view)[1]) == 3
+    filter_form.keep_view(lab, "nli", " mine ", "ann", *view)
+    *_, names = filter_form.refresh_menus(lab, "nli", *ANY)
+    assert names["choices"] == ["mine"]
+    assert filter_form.open_view(lab, "nli", "mine") == list(view)
+    act = "Move to a category"
+    assert "numbers" in bulk_form.offer_values(lab, "nli", act)[0]["choices"]
+    html, button, plan = bulk_form.show_preview(lab, act, "numbers", "nli", *view)
+    assert "Of 3 rows found, 3 change." in html
+    assert button["value"] == "Change 3 rows"
+    _, _, token, *_ = bulk_form.apply_plan(lab, plan, "ann")
+    assert len(find_verdicts(lab.db(), Filters(category="numbers"))) == 3
+    assert "recategorised 3 rows" in steps_panel.show_steps(lab)[1]["choices"][0][0]
+    review.undo(lab, token, "ann")
+    assert len(find_verdicts(lab.db(), Filters(category="negation"))) == 3
+    assert "Undone: 1 rows." in steps_panel.undo_mine(lab, "ann")[1]
+    with pytest.raises(gr.Error, match="YYYY-MM-DD"):
+        review.first_page(lab, "nli", *ANY[:-5], "yesterday", *ANY[-4:])
 
 
 def test_an_import_shows_what_it_refuses_and_is_undone_whole(lab, tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("premise,hypothesis,label\nA dog.,An animal.,entailment\nA dog.,A cat.,maybe\n", encoding="utf-8")
-    preview, button = review.preview_import(lab, "nli", str(path))
+    preview, button = files.preview_import(lab, "nli", str(path))
     assert "line 3" in preview
     assert button["value"] == "Import 1 rows"
-    _, message, token, *_ = review.import_upload(lab, "nli", str(path), "ann")
+    _, message, token, *_ = files.import_upload(lab, "nli", str(path), "ann")
     assert "Imported 1 rows" in message
     assert len(find_verdicts(lab.db(), Filters(task="nli"))) == 1
-    review.undo(lab, token)
+    review.undo(lab, token, "ann")
     assert not find_verdicts(lab.db(), Filters(task="nli"))
 
 

@@ -92,10 +92,13 @@ def test_any_search_is_answered(flagged, search):
 
 def test_facets_are_the_values_that_occur(flagged):
     assert facets(flagged, "nli") == {
-        "categories": ["negation", "numbers"],
-        "labels": ["contradiction", "entailment", "neutral"],
-        "annotators": ["ann", "bob"],
-        "versions": ["v1"],
+        "category": ["negation", "numbers"],
+        "label": ["entailment", "neutral", "contradiction"],
+        "annotator": ["ann", "bob"],
+        "version": ["v1"],
+        "predicted": ["entailment"],
+        "fixed_in": [],
+        "assigned_to": [],
     }
 
 

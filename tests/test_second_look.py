@@ -7,8 +7,10 @@ import pytest
 
 from components import second_look as tab
 from components.context import Lab
-from data.examples import Answer, archive_verdicts, flag_example, get_verdict, select_examples, settle
-from data.second_look import agreement, give_second_look, looks, waiting
+from data.bulk import assign
+from data.examples import Answer, archive_verdicts, flag_example, get_verdict, select_examples
+from data.second_look import agreement, give_second_look, newest_verdicts, next_look
+from data.settling import settle
 from data.tasks import TASKS
 from data.versions import live_version
 from models.retraining import request_retrain
@@ -34,7 +36,12 @@ def flag(tiny_store):
 
 
 def state(db, example_id):
-    return next(one["state"] for one in looks(db, TASK) if one["example_id"] == example_id)
+    return get_verdict(db, next(iter(newest_verdicts(db, example_id).values()))["id"])["state"]
+
+
+def waits_for(db, annotator, skipped=()):
+    one = next_look(db, TASK, annotator, skipped)
+    return one and one["example_id"]
 
 
 @pytest.mark.parametrize(
@@ -47,8 +54,8 @@ def test_people_settle_on_what_more_of_them_say(labels, settled):
 
 def test_nobody_looks_at_their_own_flag(tiny_store, flag):
     example_id = flag("A dog barks.")
-    assert waiting(tiny_store, TASK, "ann") == []
-    assert [one["example_id"] for one in waiting(tiny_store, TASK, " bea ")] == [example_id]
+    assert waits_for(tiny_store, "ann") is None
+    assert waits_for(tiny_store, " bea ") == example_id
     with pytest.raises(ValueError, match="ann judged this example already"):
         give_second_look(tiny_store, TASK, example_id, NEUTRAL, annotator="ann")
     with pytest.raises(ValueError, match="gone"):
@@ -64,13 +71,25 @@ def test_two_agree_a_third_is_asked_and_three_ways_are_disputed(tiny_store, flag
     assert (verdict["origin"], verdict["kind"], verdict["category"]) == ("second look", "correction", "negation")
     give_second_look(tiny_store, TASK, second, CONTRADICTION, annotator="bea")
     assert state(tiny_store, second) == "open"
-    assert [one["example_id"] for one in waiting(tiny_store, TASK, "cem")] == [second]
+    assert waits_for(tiny_store, "cem") == second
     third = give_second_look(tiny_store, TASK, second, CONTRADICTION, annotator="cem")
     assert state(tiny_store, second) == "refuted"
     archive_verdicts(tiny_store, [third])
     give_second_look(tiny_store, TASK, second, ENTAILMENT, annotator="cem")
     assert state(tiny_store, second) == "disputed"
-    assert waiting(tiny_store, TASK, "dee") == []
+    assert waits_for(tiny_store, "dee") is None
+
+
+def test_what_is_assigned_waits_for_that_person_alone(tiny_store, flag):
+    first, second, third = (flag(f"Dog {i} barks.") for i in range(3))
+    verdicts = [row["id"] for row in newest_verdicts(tiny_store, third).values()]
+    assign(tiny_store, verdicts, "cem", by="ann")
+    give_second_look(tiny_store, TASK, second, CONTRADICTION, annotator="bea")
+    assert [waits_for(tiny_store, "cem", seen) for seen in ([], [third], [third, second])] == [third, second, first]
+    assert [waits_for(tiny_store, "dee", seen) for seen in ([], [second], [second, first])] == [second, first, None]
+    assert next_look(tiny_store, TASK, "cem")["waiting"] == 3
+    archive_verdicts(tiny_store, verdicts)
+    assert waits_for(tiny_store, "cem") == second
 
 
 def test_training_takes_what_is_settled(tiny_store, flag):
@@ -115,15 +134,16 @@ def test_the_tab_is_blind_and_undoes(tiny_settings, flag):
     lab = Lab(tiny_settings)
     example_id = flag("A dog barks.")
     assert "Nothing waits for you" in tab.show_next(lab, "nli", "ann", [])[0]
-    html, label, *_, current, found = tab.show_next(lab, "nli", "bea", [])
+    html, label, *_, current = tab.show_next(lab, "nli", "bea", [])
     assert "A dog barks." in html
     assert not any(word in html for word in ("neutral", "entailment", "ann</", "negation"))
     assert (label["value"], current) == (None, example_id)
-    assert "1 one person's word" in found
+    assert "1 one person's word" in tab.show_states(lab, "nli")
     assert "Nothing waits for you" in tab.show_next(lab, "nli", "bea", [example_id])[0]
     with pytest.raises(gr.Error, match="Choose a label"):
         tab.give_verdict(lab, "nli", example_id, None, "bea")
     *_, token = tab.give_verdict(lab, "nli", example_id, NEUTRAL, "bea")
-    assert "100 % hold" in tab.show_next(lab, "nli", "bea", [])[-1]
+    assert "100 % hold" in tab.show_states(lab, "nli")
+    assert "need 5 flags in common" in tab.show_agreement(lab, "nli")
     tab.undo(lab, token)
-    assert tab.show_next(lab, "nli", "bea", [])[-2] == example_id
+    assert tab.show_next(lab, "nli", "bea", [])[-1] == example_id
