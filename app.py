@@ -33,9 +33,10 @@ from components.spots import build_spots
 from components.task_form import task_choice
 from components.theme import CSS_FILE, SHORTCUTS, theme
 from components.versions import build_versions
+from data.backups import keep_backups, scheduled_backup
 from data.jobs import ACTIVE, list_jobs
 from data.queries import Filters
-from data.store import StoreError, daily_backup
+from data.store import StoreError
 from data.tasks import get_task
 from data.transfer import export_file
 from settings import Settings, read_settings
@@ -140,7 +141,8 @@ def open_lab(lab: Lab) -> None:
     from models.registry import prepare_workspace
     from models.worker import ensure_worker
 
-    daily_backup(lab.db(), lab.settings.backups)
+    scheduled_backup(lab.db(), lab.settings.backups, every_hours=lab.settings.backup_hours)
+    keep_backups(lab.db, lab.settings.backups, lab.settings.backup_hours)
     prepare_workspace(lab.settings, lab.db())
     lab.start_serving()
     if list_jobs(lab.db(), states=ACTIVE, limit=1):

@@ -24,6 +24,7 @@ from components.shell import (
     show,
     wait_for,
 )
+from components.shell_backups import backup_store, restore_store
 from components.shell_users import users
 from data import jobs, versions
 from data.plain_text import evaluation_text, report_text, share
@@ -42,6 +43,8 @@ app = typer.Typer(
 suites_app = typer.Typer(help="Behavioural suites: what a version fails at.", no_args_is_help=True)
 app.add_typer(suites_app, name="suites")
 app.add_typer(users, name="users")
+app.command("backup")(backup_store)
+app.command("restore")(restore_store)
 
 TaskName = Annotated[str, typer.Option("--task", help="nli, sentiment or commonsense")]
 Workspace = Annotated[Path | None, typer.Option(help="Where everything is kept [default: workspace]")]

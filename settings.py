@@ -33,8 +33,12 @@ class Settings:
     https: bool = False
     """Whether people reach the page over HTTPS alone, so that the session's cookie goes nowhere else."""
 
-    train_on: str = "all"
-    """`all` verdicts, or those `confirmed` by a second person alone."""
+    backup_hours: float = 24.0
+    """After so long the running app copies the store again."""
+
+    train_on: str = "auto"
+    """`confirmed`: what two people agree on; `all`: every verdict, what one person alone says counting half; `auto`:
+    all while there is one annotator, confirmed as soon as there are two."""
 
     precision: str = "auto"
     """In what number format the page's answers are computed: `auto` (bfloat16 where the hardware has it and the
@@ -100,7 +104,10 @@ def read_settings(
         https=env("BLINDSPOT_HTTPS") == "1",
         annotator=env("BLINDSPOT_ANNOTATOR") or env("USER") or Settings.annotator,
         retention_budget=float(env("BLINDSPOT_RETENTION_BUDGET") or Settings.retention_budget),
-        train_on=_one_of("BLINDSPOT_TRAIN_ON", env("BLINDSPOT_TRAIN_ON") or Settings.train_on, ("all", "confirmed")),
+        backup_hours=float(env("BLINDSPOT_BACKUP_HOURS") or Settings.backup_hours),
+        train_on=_one_of(
+            "BLINDSPOT_TRAIN_ON", env("BLINDSPOT_TRAIN_ON") or Settings.train_on, ("auto", "all", "confirmed")
+        ),
         contrast_budget=float(env("BLINDSPOT_CONTRAST_BUDGET") or Settings.contrast_budget),
         precision=_one_of("BLINDSPOT_PRECISION", env("BLINDSPOT_PRECISION") or Settings.precision, ("auto", "fp32")),
         model_memory_mib=int(env("BLINDSPOT_MODEL_MEMORY_MIB") or Settings.model_memory_mib),

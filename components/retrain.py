@@ -21,7 +21,7 @@ from data.queries import disagreements, incoming
 from data.tasks import Task, get_task
 from data.versions import live_version, live_versions, promote_version
 from models.registry import register_strength
-from models.retraining import estimate_seconds, request_retrain
+from models.retraining import estimate_seconds, kinds_of_rows, request_retrain
 
 SHOWN_CONFLICTS = 5
 VIEW = 16
@@ -104,7 +104,7 @@ def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
     db, task = lab.db(), get_task(task_name)
     live = live_version(db, task_name)
     rows = incoming(db, task, live)
-    selection = select_examples(db, task, confirmed=lab.settings.train_on == "confirmed")
+    selection = select_examples(db, task, **kinds_of_rows(db, task, lab.settings))
     taught = len(selection.rows)
     html = [f'<div class="panel"><div class="hint">Live: <code>{escape(live)}</code>. New since then:</div>']
     if rows:

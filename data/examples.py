@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from data.store import now, writing
 from data.tasks import Example, Task, clean_text, get_task, parse_category
 
 MAX_NOTE_CHARS = 10_000
+LONE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ class Selection:
     """What a training run may use, and what was left out."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    """`example_id`, `example`, `label` (index), `kind`, `category`, one row an example."""
+    """`example_id`, `example`, `label` (index), `kind`, `category` and `weight`, one row an example; a disputed one
+    has `soft`, the share of people for each label."""
     conflicts: list[int] = field(default_factory=list)
     """Ids of examples whose annotators disagree; they are left out until resolved."""
     unconfirmed: int = 0
@@ -187,10 +190,13 @@ def select_examples(
     ids: Iterable[int] | None = None,
     *,
     confirmed: bool = False,
+    disputed: bool = False,
 ) -> Selection:
     """Each example's current verdict, by the newest of each annotator; what people do not agree on is left out.
 
-    `split` None takes both; `ids` restricts to those examples; `confirmed` leaves out what one person alone judged.
+    `split` None takes both; `ids` restricts to those examples. `confirmed` leaves out corrections that one person
+    alone vouches for (a confirmation has the model for a second voice); `disputed` takes what three or more people
+    do not agree on with soft labels. Where there are several annotators, a lone correction weighs half.
     """
     where, values = ["v.archived_at IS NULL", "e.task = ?"], [task.name]
     if split:
@@ -207,13 +213,19 @@ def select_examples(
     ):
         newest.setdefault(row["example_id"], {})[row["annotator"]] = row
     selection = Selection()
+    alone = len({annotator for by_annotator in newest.values() for annotator in by_annotator}) < 2
     for example_id, by_annotator in newest.items():
         verdicts = list(by_annotator.values())
+        votes = Counter(v["expected_label"] for v in verdicts)
         label = settle([v["expected_label"] for v in verdicts])
+        lone = len(verdicts) == 1 and verdicts[0]["kind"] == "correction"
+        soft = label is None and disputed and len(verdicts) > 2
+        if soft:
+            label = votes.most_common(1)[0][0]
         if label is None:
             selection.conflicts.append(example_id)
             continue
-        if confirmed and len(verdicts) == 1:
+        if confirmed and lone:
             selection.unconfirmed += 1
             continue
         agreed = [v for v in verdicts if v["expected_label"] == label]
@@ -227,9 +239,25 @@ def select_examples(
                 "label": task.parse_label(latest["expected_label"], example),
                 "kind": "correction" if "correction" in kinds else "confirmation",
                 "category": latest["category"],
+                "weight": LONE_WEIGHT if soft or (lone and not alone) else 1.0,
             }
         )
+        if soft:
+            names = [str(task.format_label(i)) for i in range(len(task.label_names(example)))]
+            selection.rows[-1]["soft"] = [votes[name] / len(verdicts) for name in names]
     return selection
+
+
+def wants_confirmed(db: Database, task: Task, train_on: str) -> bool:
+    """Whether training leaves out what one person alone corrected, by the setting `train_on`."""
+    if train_on != "auto":
+        return train_on == "confirmed"
+    first, last = db.execute(
+        "SELECT (SELECT min(annotator) FROM verdicts WHERE task = :task AND archived_at IS NULL), "
+        "(SELECT max(annotator) FROM verdicts WHERE task = :task AND archived_at IS NULL)",
+        {"task": task.name},
+    ).fetchone()
+    return first != last
 
 
 def _parse_note(note: str) -> str:

@@ -110,6 +110,11 @@ def finish(
         add_version(db, card, folder, gate=report.get("gate"))
         for version_id, split, rows, metrics in evaluations:
             add_evaluation(db, version_id, split, rows, metrics, job_id)
+        for split in ("taught", "held_out"):
+            for row in report.get("splits", {}).get(split, {}).get("fixed", []):
+                if row.get("example_id") is not None:
+                    pair = {"version_id": card["id"], "example_id": row["example_id"]}
+                    db["fixes"].insert(pair, pk=("version_id", "example_id"), ignore=True)
         db["jobs"].update(
             job_id,
             {

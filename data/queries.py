@@ -200,7 +200,7 @@ def conditions(db: Database, filters: Filters) -> tuple[str, dict[str, Any], str
         value = getattr(filters, name)
         if value not in (None, ""):
             clauses.append(clause)
-            values[name] = value
+            values[name] = clean_text(value) if isinstance(value, str) else value
     for name in ("since", "until"):
         if name in values:
             values[name] = _day(values[name], later=name == "until")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def open_store(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Databas
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode=WAL")
         db = Database(connection)
+        db.write_lock = _write_lock(path)
         if migrations.pending(db):
             with writing(db):
                 migrations.apply(db)
@@ -48,6 +50,17 @@ def open_store(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Databas
     return db
 
 
+_write_locks: dict[str, threading.RLock] = {}
+_known = threading.Lock()
+
+
+def _write_lock(path: Path) -> threading.RLock:
+    """One lock for all of this process's connections to a store: its threads wait in line, where SQLite would have
+    each of them sleep and look again."""
+    with _known:
+        return _write_locks.setdefault(str(path.resolve()), threading.RLock())
+
+
 @contextmanager
 def writing(db: Database) -> Iterator[Database]:
     """A transaction that holds the write lock from its start; all of it is stored, or nothing.
@@ -58,13 +71,14 @@ def writing(db: Database) -> Iterator[Database]:
         yield db
         return
     try:
-        db.conn.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-            db.conn.execute("COMMIT")
-        except BaseException:
-            db.conn.rollback()
-            raise
+        with getattr(db, "write_lock", nullcontext()):
+            db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.conn.execute("COMMIT")
+            except BaseException:
+                db.conn.rollback()
+                raise
     except sqlite3.IntegrityError:
         raise
     except sqlite3.Error as error:
@@ -100,18 +114,6 @@ def backup(db: Database, target: Path) -> Path:
         db.conn.backup(copy)
     finally:
         copy.close()
-    return target
-
-
-def daily_backup(db: Database, folder: Path, kept: int = 7) -> Path:
-    """Today's copy of the store in `folder`, made if there is none yet; the `kept` newest stay."""
-    target = folder / f"blindspot-{now()[:10]}.db"
-    if not target.exists():
-        partial = target.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        backup(db, partial).replace(target)
-    for old in sorted(folder.glob("blindspot-*.db"))[:-kept]:
-        old.unlink()
     return target
 
 

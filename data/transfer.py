@@ -11,7 +11,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from data.tasks import Example, Task, parse_category
 
 FORMATS = ("jsonl", "csv", "parquet")
 MAX_LINE_CHARS = 2_000_000
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+CHUNK = 2_000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ def parse_file(path: Path, task: Task, *, needs_label: bool = True) -> Parsed:
 
     Raises ValueError where the file cannot be read at all.
     """
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return parse_records(_parquet_records(path), task, needs_label)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -72,7 +76,11 @@ def parse_file(path: Path, task: Task, *, needs_label: bool = True) -> Parsed:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ValueError(f"{path.name} line {line}: expected UTF-8 text; found other bytes.") from None
-    records = _csv_records(text) if path.suffix.lower() == ".csv" else _jsonl_records(text)
+    return parse_records(_csv_records(text) if suffix == ".csv" else _jsonl_records(text), task, needs_label)
+
+
+def parse_records(records: Iterable[tuple[int, Any]], task: Task, needs_label: bool = True) -> Parsed:
+    """The rows of (line, record), checked."""
     parsed = Parsed()
     for line, record in records:
         try:
@@ -202,6 +210,21 @@ def _csv_records(text: str) -> Iterator[tuple[int, Any]]:
             yield reader.line_num, row
     except csv.Error as error:
         yield reader.line_num, ValueError(f"not CSV: {error}")
+
+
+def _parquet_records(path: Path) -> Iterator[tuple[int, Any]]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise ValueError(f"{path.name} is not a Parquet file: {error}.") from None
+    line = 0
+    for batch in file.iter_batches(batch_size=CHUNK):
+        for record in batch.to_pylist():
+            line += 1
+            yield line, record
 
 
 def _parse_row(line: int, record: Any, task: Task, needs_label: bool) -> ParsedRow:

@@ -45,6 +45,7 @@ def read_rows(path: Path, task: Task) -> list[dict[str, Any]]:
                     "label": label,
                     "weight": weight,
                     "distil": bool(row.get("distil")),
+                    "soft": _parse_soft(row.get("soft"), len(task.label_names(example))),
                 }
             )
     if not rows:
@@ -52,12 +53,23 @@ def read_rows(path: Path, task: Task) -> list[dict[str, Any]]:
     return rows
 
 
+def _parse_soft(soft: Any, count: int) -> list[float] | None:
+    """The shares of a row on which people do not agree, as it is read from a file."""
+    if soft is None:
+        return None
+    if not isinstance(soft, list) or len(soft) != count or abs(sum(map(float, soft)) - 1) > 1e-3:
+        raise ValueError(f"expected as soft labels {count} shares that sum to 1; found {soft!r:.80}")
+    return [float(share) for share in soft]
+
+
 class Rows(torch.utils.data.Dataset):
-    """Encoded rows with label, weight and, once asked, the parent's answer."""
+    """Encoded rows with label, weight and a teacher's answer: people's soft label or, once asked, the parent's."""
 
     def __init__(self, rows: list[dict[str, Any]], encoded: list[Any]) -> None:
         self.rows, self.encoded = rows, encoded
-        self.teacher: list[torch.Tensor | None] = [None] * len(rows)
+        self.teacher: list[torch.Tensor | None] = [
+            torch.tensor(soft) if (soft := row.get("soft")) else None for row in rows
+        ]
 
     def __len__(self) -> int:
         return len(self.rows)

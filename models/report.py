@@ -10,6 +10,7 @@ retention   the project's own general examples, never trained on
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -39,6 +40,8 @@ def evaluation_sets(
 
     `trained` holds the content hashes of all training rows: no unseen row is among them.
     """
+    # what people dispute has no label to be right by
+    taught = dataclasses.replace(taught, rows=[row for row in taught.rows if "soft" not in row])
     known = set(trained) | {task.content_hash(row["example"]) for row in (*taught.rows, *held_out.rows)}
     corrections = [row for row in (*taught.rows, *held_out.rows) if row["kind"] == "correction"]
     drawn = [_labelled(row, unseen_variants(task, row, variants.siblings, known, seed + 1)) for row in corrections]

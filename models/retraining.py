@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlite_utils import Database
 
-from data.examples import Selection, select_examples
+from data.examples import Selection, select_examples, wants_confirmed
 from data.jobs import enqueue, get_job, list_jobs
 from data.tasks import Task
 from data.versions import live_version
@@ -39,7 +39,7 @@ def request_retrain(
     StoreError.
     """
     recipe = recipe or recipes.preset(preset)
-    selection = select_examples(db, task, confirmed=settings.train_on == "confirmed")
+    selection = select_examples(db, task, **kinds_of_rows(db, task, settings))
     selection.rows = [row for row in selection.rows if row["example_id"] not in without]
     if not selection.rows:
         raise ValueError(_why_nothing(db, task, selection))
@@ -54,6 +54,12 @@ def request_retrain(
     )
     ensure_worker(settings)
     return job_id
+
+
+def kinds_of_rows(db: Database, task: Task, settings: Settings) -> dict[str, bool]:
+    """What `select_examples` is to take for training: confirmed rows, or all, disputed ones with soft labels."""
+    confirmed = wants_confirmed(db, task, settings.train_on)
+    return {"confirmed": confirmed, "disputed": not confirmed}
 
 
 def estimate_seconds(db: Database, task: Task, recipe: Recipe, n_taught: int) -> tuple[float, str]:

@@ -199,7 +199,9 @@ def add_dial(
 def selections(db: Database, job: dict[str, Any]) -> tuple[Selection, Selection]:
     """What the job may learn from, as it was frozen, and what is held out to measure with."""
     task = get_task(job["task"])
-    return select_examples(db, task, "train", job["example_ids"]), select_examples(db, task, "held_out")
+    return select_examples(db, task, "train", job["example_ids"], disputed=True), select_examples(
+        db, task, "held_out"
+    )
 
 
 def trained_hashes(folder: Path, task: Task) -> set[str]:

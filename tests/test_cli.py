@@ -322,6 +322,16 @@ def test_accounts_are_made_and_listed(run):
     assert "No accounts" in run("users", "list").output
 
 
+def test_a_store_is_backed_up_and_restored(run, tmp_path, tiny_store):
+    flag_example(tiny_store, TASKS["nli"], nli(), 1, annotator="ann")
+    copy = tmp_path / "copy.db"
+    assert "sound" in run("backup", copy).output
+    flag_example(tiny_store, TASKS["nli"], nli("A dog barks."), 1, annotator="ann")
+    assert "before-restore" in run("restore", copy).output
+    assert tiny_store["verdicts"].count == 1
+    assert "There is no file" in run("restore", tmp_path / "none.db", status=1).output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_is_documented(name):
     assert f"python cli.py {name}" in (PROJECT / "README.md").read_text(encoding="utf-8")

@@ -138,6 +138,7 @@ def test_selection_holds_example_label_and_kind(store, learnt):
             "label": CONTRADICTION,
             "kind": "correction",
             "category": "negation",
+            "weight": 1.0,
         }
     ]
 

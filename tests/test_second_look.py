@@ -8,7 +8,14 @@ import pytest
 from components import second_look as tab
 from components.context import Lab
 from data.bulk import assign
-from data.examples import Answer, archive_verdicts, flag_example, get_verdict, select_examples
+from data.examples import (
+    Answer,
+    archive_verdicts,
+    flag_example,
+    get_verdict,
+    select_examples,
+    wants_confirmed,
+)
 from data.second_look import agreement, give_second_look, newest_verdicts, next_look
 from data.settling import settle
 from data.tasks import TASKS
@@ -113,6 +120,21 @@ def test_training_can_wait_for_confirmation(tiny_store, tiny_settings, flag, mon
     assert ([row["example_id"] for row in selection.rows], selection.unconfirmed) == ([second], 1)
     request_retrain(strict, tiny_store, TASK, "quick", requested_by="ann")
     assert {row["example_id"] for row in select_examples(tiny_store, TASK).rows} == {first, second}
+
+
+def test_alone_all_counts_and_with_a_second_person_what_is_confirmed(tiny_store, tiny_settings, flag):
+    first, second, third = (flag(premise) for premise in premises("train", 3))
+    assert not wants_confirmed(tiny_store, TASK, "auto")
+    assert [row["weight"] for row in select_examples(tiny_store, TASK).rows] == [1.0] * 3
+    give_second_look(tiny_store, TASK, second, NEUTRAL, annotator="bea")
+    assert wants_confirmed(tiny_store, TASK, "auto")
+    assert not wants_confirmed(tiny_store, TASK, "all")
+    for label, name in ((ENTAILMENT, "bea"), (CONTRADICTION, "cem")):
+        give_second_look(tiny_store, TASK, third, label, annotator=name)
+    rows = {row["example_id"]: row for row in select_examples(tiny_store, TASK, disputed=True).rows}
+    assert {one: row["weight"] for one, row in rows.items()} == {first: 0.5, second: 1.0, third: 0.5}
+    assert rows[third]["soft"] == pytest.approx([1 / 3] * 3)
+    assert third not in {row["example_id"] for row in select_examples(tiny_store, TASK).rows}
 
 
 def test_agreement_is_kappa_over_what_two_judged(tiny_store, flag):

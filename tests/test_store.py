@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from benchmarks.crash import crash_rounds
+from data.backups import problems, restore, scheduled_backup
 from data.examples import flag_example
-from data.store import StoreError, backup, daily_backup, open_store, writing
+from data.store import StoreError, backup, open_store, writing
 from data.tasks import TASKS
 from tests.conftest import nli
 
@@ -111,11 +113,60 @@ def test_backup_is_a_store_of_its_own(settings, store):
     assert (copy["verdicts"].count, store["verdicts"].count) == (1, 2)
 
 
-def test_a_daily_backup_is_made_once_and_seven_are_kept(store, tmp_path):
+def test_what_was_acknowledged_survives_kill_9(settings):
+    found = crash_rounds(settings.store, rounds=2)
+    assert found["acknowledged"] >= 2
+    assert (found["lost"], found["unsound"]) == (0, 0)
+
+
+def test_flags_of_many_threads_are_neither_lost_nor_doubled(settings, store):
+    def write(writer):
+        db = open_store(settings.store)
+        return [flag(db, f"Dog {writer} {number} barks.") for number in range(10)]
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = [one for found in pool.map(write, range(8)) for one in found]
+    assert len(set(ids)) == 80 == store["verdicts"].count == store["events"].count
+
+
+def test_a_backup_is_made_when_it_is_due_and_seven_are_kept(store, tmp_path):
     for day in range(1, 9):
         (tmp_path / f"blindspot-2020-01-0{day}.db").write_bytes(b"old")
-    first = daily_backup(store, tmp_path)
+    (tmp_path / "blindspot-mine.db").write_bytes(b"somebody's own")
+    first = scheduled_backup(store, tmp_path)
     made = first.stat().st_mtime_ns
-    assert daily_backup(store, tmp_path).stat().st_mtime_ns == made
-    assert len(list(tmp_path.glob("blindspot-*.db"))) == 7
-    assert open_store(first).execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert scheduled_backup(store, tmp_path) == first
+    assert first.stat().st_mtime_ns == made
+    assert len(list(tmp_path.glob("blindspot-2*.db"))) == 7
+    assert (tmp_path / "blindspot-mine.db").exists()
+    assert problems(first) == []
+    first.rename(tmp_path / "blindspot-2020-02-01T1200.db")
+    assert scheduled_backup(store, tmp_path, every_hours=1).name > "blindspot-2026"
+
+
+def test_a_copy_is_restored_under_a_running_app(settings, store, tmp_path):
+    flag(store)
+    copy = backup(store, tmp_path / "copy.db")
+    flag(store, "Another dog barks.")
+    kept = restore(copy, settings.store)
+    assert store["verdicts"].count == 1  # the connection that was open all the while
+    assert open_store(kept)["verdicts"].count == 2
+    flag(store, "A third dog barks.")
+    assert problems(settings.store) == []
+
+
+def test_a_damaged_copy_is_refused(settings, store, tmp_path):
+    for number in range(300):
+        flag(store, f"Dog {number} barks.")
+    copy = backup(store, tmp_path / "copy.db")
+    content = bytearray(copy.read_bytes())
+    content[20_000:60_000] = b"\x5a" * 40_000
+    copy.write_bytes(content)
+    with pytest.raises(StoreError, match=r"damaged|malformed"):
+        restore(copy, settings.store)
+    (tmp_path / "other.db").write_bytes(b"")
+    with pytest.raises(StoreError, match="no Blindspot store"):
+        restore(tmp_path / "other.db", settings.store)
+    with pytest.raises(StoreError, match="There is no file"):
+        restore(tmp_path / "none.db", settings.store)
+    assert store["verdicts"].count == 300
