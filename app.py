@@ -24,6 +24,8 @@ from fastapi.responses import PlainTextResponse
 from components.account import build_account
 from components.api import build_api
 from components.context import Lab
+from components.dashboard import build_dashboard
+from components.figures import plotly_source
 from components.login import add_login, check_exposure, user_name
 from components.probe import build_probe
 from components.retrain import build_retrain
@@ -31,7 +33,7 @@ from components.review import build_review
 from components.routes import add_routes
 from components.spots import build_spots
 from components.task_form import task_choice
-from components.theme import CSS_FILE, SHORTCUTS, theme
+from components.theme import CSS_FILE, FIGURE_TOOLS, SHORTCUTS, theme
 from components.versions import build_versions
 from data.backups import keep_backups, scheduled_backup
 from data.jobs import ACTIVE, list_jobs
@@ -78,8 +80,11 @@ def build_page(lab: Lab) -> gr.Blocks:
                 build_retrain(lab, task, annotator, retrain, timer)
             with gr.Tab("Versions", id="versions") as versions:
                 build_versions(lab, task, annotator, versions)
+            with gr.Tab("Figures", id="figures") as figures:
+                build_dashboard(lab, task, figures)
         build_api(lab)
         page.load(None, None, None, js=SHORTCUTS)
+        page.load(None, None, None, js=FIGURE_TOOLS)
     return page
 
 
@@ -104,6 +109,11 @@ def build_app(lab: Lab) -> FastAPI:
         except (StoreError, RuntimeError) as error:
             return PlainTextResponse(str(error), status_code=503)
         return PlainTextResponse(f"loading: {', '.join(missing)}" if missing else "ready", 503 if missing else 200)
+
+    @app.get("/plotly.js")
+    def plotly_js() -> Response:
+        """What a figure that is downloaded as HTML carries along, so that it opens without a network."""
+        return Response(plotly_source(), media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
     @app.get("/export/{name}")
     def export(name: str, request: Request) -> Response:

@@ -60,7 +60,7 @@ def show_map(lab: Lab, task_name: str, colour: str) -> list[Any]:
             row["now"] = "right now" if right else "still wrong"
     groups = [str(row[COLOURS[colour]]) for row in rows]
     figure = figures.scatter_map(
-        lay_out(vectors), groups, [highlight.shorten(t, 120) for t in texts], [r["id"] for r in rows]
+        lay_out(vectors), groups, [highlight.shorten(t, 120) for t in texts], [r["id"] for r in rows], colour
     )
     hint = '<div class="hint">Draw round some points with the lasso: the table above shows them.</div>'
     return [hint, gr.update(value=figure, visible=True)]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# plotly imports narwhals at the first figure and scikit-learn at its own import: two threads that do so at the same
+# moment lock each other out.
+import narwhals.stable.v1  # noqa: F401
 import plotly.graph_objects as go
 
 ACCENT = "#4f69df"
@@ -40,7 +43,7 @@ def loss_curve(progress: list[dict[str, Any]], height: int = 260) -> go.Figure:
     total = progress[-1]["steps"] if progress else 1
     figure.update_xaxes(title="training step", range=[0, max(total, 1)])
     figure.update_yaxes(title="loss (nats)", rangemode="tozero")
-    return _finish(figure, "Training loss", height)
+    return finish(figure, "Training loss", height)
 
 
 def confusion(
@@ -49,7 +52,8 @@ def confusion(
     """Two confusion matrices side by side: rows the right label, columns the predicted one, counts of examples."""
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.16)
+    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.05, shared_yaxes=True)
+    figure.update_annotations(font={"size": 13})
     peak = max((max(row) for matrix in (before, after) for row in matrix), default=1) or 1
     for column, matrix in enumerate((before, after), 1):
         figure.add_heatmap(
@@ -62,14 +66,15 @@ def confusion(
             zmax=peak,
             colorscale="Cividis",
             showscale=column == 2,
-            colorbar={"title": "examples"},
+            colorbar=bar("examples"),
             hovertemplate="right: %{y}<br>predicted: %{x}<br>%{z} examples<extra></extra>",
             row=1,
             col=column,
         )
-        figure.update_xaxes(title="predicted label", row=1, col=column)
+        figure.update_xaxes(title="predicted label", tickangle=0, tickfont={"size": 11}, row=1, col=column)
         figure.update_yaxes(title="right label" if column == 1 else "", autorange="reversed", row=1, col=column)
-    return _finish(figure, None, 340)
+    finish(figure, "Right and predicted labels, before and after", 360)
+    return figure.update_layout(margin={"t": 78})
 
 
 def dial(points: list[dict[str, Any]], best: float | None, height: int = 300) -> go.Figure:
@@ -94,7 +99,7 @@ def dial(points: list[dict[str, Any]], best: float | None, height: int = 300) ->
         figure.add_vline(x=best, line={"color": ACCENT, "width": 1, "dash": "dash"})
     figure.update_xaxes(title="strength (0: as before, 1: as trained)", range=[-0.02, 1.02], dtick=0.2)
     figure.update_yaxes(title="right (%)", range=[-3, 103])
-    return _finish(figure, None, height)
+    return finish(figure, "Repaired and kept, by strength", height)
 
 
 def inoculation(points: list[dict[str, Any]], height: int = 280) -> go.Figure:
@@ -109,7 +114,7 @@ def inoculation(points: list[dict[str, Any]], height: int = 280) -> go.Figure:
         figure.add_scatter(x=ks, y=values, mode="lines+markers", name=title, line={"color": colour, "width": 2.5})
     figure.update_xaxes(title="corrections trained on")
     figure.update_yaxes(title="percent, points")
-    return _finish(figure, None, height)
+    return finish(figure, "What more corrections bring", height)
 
 
 def failure_map(rows: list[dict[str, Any]], short: dict[str, str]) -> go.Figure:
@@ -141,14 +146,15 @@ def failure_map(rows: list[dict[str, Any]], short: dict[str, str]) -> go.Figure:
         colorscale="Cividis",
         xgap=2,
         ygap=2,
-        colorbar={"title": "failed (%)", "thickness": 12},
+        colorbar=bar("failed (%)"),
         hovertemplate="%{y}<br>%{x}<br>fails %{z:.0f} % (%{customdata})<extra></extra>",
         hoverongaps=False,
     )
     ticks = {"tickvals": versions, "ticktext": [short[version] for version in versions]}
     figure.update_xaxes(title="version", side="top", type="category", **ticks)
     figure.update_yaxes(title="capability", automargin=True, type="category")
-    return _finish(figure, None, 130 + 26 * max(len(suites), 3))
+    finish(figure, "Rows failed, by capability and version", 150 + 26 * max(len(suites), 3))
+    return figure.update_layout(margin={"t": 96, "b": 12})
 
 
 def failure_trend(rows: list[dict[str, Any]], short: dict[str, str], height: int = 240) -> go.Figure:
@@ -170,23 +176,13 @@ def failure_trend(rows: list[dict[str, Any]], short: dict[str, str], height: int
     )
     figure.update_xaxes(title="version", type="category")
     figure.update_yaxes(title="failed (%)", range=[-3, 103])
-    return _finish(figure, f"{rows[0]['suite']}, version by version" if rows else None, height)
+    return finish(figure, f"{rows[0]['suite']}, version by version", height)
 
 
-def hunt(rows: list[dict[str, Any]], height: int = 260) -> go.Figure:
-    """Inputs tried and failures kept, by category."""
-    figure = go.Figure()
-    names = [row["category"] for row in rows]
-    figure.add_bar(x=names, y=[row["tries"] for row in rows], name="inputs tried", marker_color=MUTED)
-    figure.add_bar(x=names, y=[row["failures"] for row in rows], name="failures kept", marker_color=OPPOSE)
-    figure.update_layout(barmode="group")
-    figure.update_xaxes(title="category")
-    figure.update_yaxes(title="count", rangemode="tozero")
-    return _finish(figure, "What the hunt has cost", height)
-
-
-def scatter_map(points: Any, groups: list[str], texts: list[str], ids: list[int], height: int = 460) -> go.Figure:
-    """Points (x, y) coloured by group; the lasso gives their `ids`."""
+def scatter_map(
+    points: Any, groups: list[str], texts: list[str], ids: list[int], by: str, height: int = 520
+) -> go.Figure:
+    """Points (x, y) coloured by group, which is what `by` says; the lasso gives their `ids`."""
     figure = go.Figure()
     for number, group in enumerate(sorted(set(groups))):
         chosen = [i for i, name in enumerate(groups) if name == group]
@@ -203,47 +199,9 @@ def scatter_map(points: Any, groups: list[str], texts: list[str], ids: list[int]
         )
     figure.update_xaxes(title="nearness only: the axes have no unit", showticklabels=False, zeroline=False)
     figure.update_yaxes(title="", showticklabels=False, zeroline=False)
-    _finish(figure, None, height)
-    figure.update_layout(dragmode="lasso", modebar={"remove": ["autoScale2d"]})
+    finish(figure, f"Corrections, near where alike, by {by}", height)
+    figure.update_layout(dragmode="lasso", modebar={"remove": ["toImage", "autoScale2d"]})
     return figure
-
-
-def failures_by_week(rows: list[dict[str, Any]], height: int = 320) -> go.Figure:
-    """Corrections stored, by week and category."""
-    figure = go.Figure()
-    weeks = sorted({row["week"] for row in rows})
-    for number, category in enumerate(sorted({row["category"] for row in rows})):
-        counts = {row["week"]: row["count"] for row in rows if row["category"] == category}
-        figure.add_bar(
-            x=weeks,
-            y=[counts.get(week, 0) for week in weeks],
-            name=category,
-            marker={
-                "color": PALETTE[number % len(PALETTE)],
-                "pattern": {"shape": PATTERNS[number // len(PALETTE) % 4]},
-            },
-        )
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="week that begins on", type="category")
-    figure.update_yaxes(title="corrections", rangemode="tozero")
-    return _finish(figure, "Failures kept", height)
-
-
-def confidences(found: dict[str, list[float]], height: int = 320) -> go.Figure:
-    """How sure the model was where it was right and where it was wrong, as judged."""
-    figure = go.Figure()
-    for kind, name, colour in (("confirmation", "right", ACCENT), ("correction", "wrong", OPPOSE)):
-        figure.add_histogram(
-            x=[100 * p for p in found.get(kind, [])],
-            name=name,
-            marker_color=colour,
-            opacity=0.75,
-            xbins={"start": 0, "end": 100, "size": 10},
-        )
-    figure.update_layout(barmode="overlay")
-    figure.update_xaxes(title="the model's confidence (%)", range=[0, 100])
-    figure.update_yaxes(title="judged answers", rangemode="tozero")
-    return _finish(figure, "How sure it was", height)
 
 
 def running_mean(values: list[float], window: int = 9) -> list[float]:
@@ -255,17 +213,43 @@ def running_mean(values: list[float], window: int = 9) -> list[float]:
     return means
 
 
-def _finish(figure: go.Figure, title: str | None, height: int) -> go.Figure:
+def finish(figure: go.Figure, title: str, height: int, left: bool = False, below: int = 56) -> go.Figure:
+    """The figure in the page's type and grey (the page's style sheet sets its text in the ink of light or dark).
+
+    The legend lies `below` the axis by so many pixels, where any number of entries pushes nothing off; `left` says
+    that the categories stand on the vertical axis.
+    """
+    inner = max(height - 110, 60)
     figure.update_layout(
-        title={"text": title, "font": {"size": 15}} if title else None,
+        title={"text": title, "font": {"size": 15}, "x": 0.01, "xanchor": "left", "y": 0.98, "yanchor": "top"},
         height=height,
-        margin={"l": 60, "r": 20, "t": 48, "b": 50},
+        margin={"l": 60, "r": 20, "t": 46, "b": 50},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "IBM Plex Sans, system-ui, sans-serif", "size": 13, "color": "#7b8496"},
-        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
-        modebar={"remove": ["lasso2d", "select2d", "autoScale2d"]},
+        font={"family": "IBM Plex Sans, system-ui, sans-serif", "size": 13, "color": "#667085"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -below / inner, "yanchor": "top"},
+        modebar={"remove": ["toImage", "lasso2d", "select2d", "autoScale2d"]},
     )
-    figure.update_xaxes(gridcolor="rgba(128,138,158,.22)", zeroline=False)
-    figure.update_yaxes(gridcolor="rgba(128,138,158,.22)", zeroline=False)
+    axis = {
+        "gridcolor": "rgba(128,138,158,.22)",
+        "zeroline": False,
+        "automargin": True,
+        "title": {"font": {"size": 13}},
+    }
+    figure.update_xaxes(axis)
+    figure.update_yaxes(axis)
+    if left:
+        figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
+
+
+def bar(title: str) -> dict[str, Any]:
+    """A colour scale with its title along it."""
+    return {"title": {"text": title, "side": "right", "font": {"size": 13}}, "thickness": 12}
+
+
+def plotly_source() -> str:
+    """The plotting library as JavaScript, for figures that are taken away as HTML."""
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from components import figures, highlight
+from components import highlight, store_figures
 from components.context import Lab
 from components.errors import known_errors
 from data.hunting import economics, suggestions
@@ -43,6 +43,7 @@ def show_hunt(lab: Lab, task_name: str) -> list[Any]:
     costs = economics(db, task)
     if not costs:
         return [words, "", NOTHING, gr.update(visible=False)]
+    tried = [row for row in costs if row["tries"]]
     body = "".join(
         f'<tr><td>{escape(row["category"])}</td><td class="num">{row["tries"]}</td>'
         f'<td class="num">{row["failures"]}</td><td class="num">{_number(row["tries_each"])}</td>'
@@ -53,7 +54,12 @@ def show_hunt(lab: Lab, task_name: str) -> list[Any]:
         '<table class="plain"><tr><th>category</th><th class="num">tries</th><th class="num">failures kept</th>'
         f'<th class="num">tries a failure</th><th class="num">seconds a failure</th></tr>{body}</table>'
     )
-    return [words, "", table, gr.update(value=figures.hunt(costs), visible=True)]
+    return [
+        words,
+        "",
+        table,
+        gr.update(value=store_figures.hunt(tried), visible=True) if tried else gr.update(visible=False),
+    ]
 
 
 @known_errors

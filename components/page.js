@@ -11,26 +11,6 @@
     const acts = {x: 'twin-drop', X: 'twin-drop', Backspace: 'twin-back'};
     return press(acts[event.key] || (/^[1-5]$/.test(event.key) ? `twin-label-${event.key}` : 'none'));
   };
-  const cells = () => document.querySelectorAll('#spots-map .js-plotly-plot').forEach(plot => {
-    if (plot.dataset.picks || !plot.on) return;
-    plot.dataset.picks = 'yes';
-    plot.on('plotly_click', ({points: [cell]}) => {
-      const field = document.querySelector('#spots-picked textarea, #spots-picked input');
-      field.value = `${cell.x}|${cell.y}`;
-      field.dispatchEvent(new Event('input', {bubbles: true}));
-    });
-  });
-  const lasso = () => document.querySelectorAll('#review-map .js-plotly-plot').forEach(plot => {
-    if (plot.dataset.picks || !plot.on) return;
-    plot.dataset.picks = 'yes';
-    plot.on('plotly_selected', event => {
-      const field = document.querySelector('#review-search textarea, #review-search input');
-      if (!event || !field) return;
-      field.value = event.points.length ? `ids: ${event.points.map(point => point.customdata).join(', ')}` : '';
-      field.dispatchEvent(new Event('input', {bubbles: true}));
-    });
-  });
-  setInterval(() => { cells(); lasso(); }, 500);
   document.addEventListener('keydown', event => {
     if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && press('probe-run')) event.preventDefault();
     if (twin(event)) event.preventDefault();

@@ -41,7 +41,7 @@ NO_ANSWER = highlight.empty(
 HINT = (
     '<div class="hint"><kbd>Ctrl</kbd>+<kbd>Enter</kbd> run · <kbd>Alt</kbd>+<kbd>Y</kbd> right · '
     "<kbd>Alt</kbd>+<kbd>N</kbd> wrong · <kbd>Alt</kbd>+<kbd>S</kbd> save · <kbd>Alt</kbd>+<kbd>Z</kbd> undo · "
-    "<kbd>Alt</kbd>+<kbd>I</kbd> why · <kbd>Alt</kbd>+<kbd>1</kbd>…<kbd>5</kbd> tabs</div>"
+    "<kbd>Alt</kbd>+<kbd>I</kbd> why · <kbd>Alt</kbd>+<kbd>1</kbd>…<kbd>6</kbd> tabs</div>"
 )
 
 

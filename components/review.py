@@ -10,7 +10,6 @@ import gradio as gr
 from components import highlight
 from components.bulk_form import build_bulk
 from components.context import Lab
-from components.dashboard import build_dashboard
 from components.errors import known_errors
 from components.failure_map import build_failure_map
 from components.files import build_files
@@ -71,7 +70,6 @@ def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -
     changed += build_files(lab, task, annotator, filters, toast.outputs)
     build_second_look(lab, task, annotator, tab)
     build_failure_map(lab, task)
-    build_dashboard(lab, task, tab)
 
     shown = [table, ids, count, cursors, following_cursor, previous, following]
     quiet = {"queue": False, "show_progress": "hidden"}

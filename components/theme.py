@@ -105,3 +105,4 @@ def theme() -> gr.themes.Base:
 HERE = Path(__file__).parent
 CSS_FILE = HERE / "page.css"
 SHORTCUTS = (HERE / "page.js").read_text(encoding="utf-8")
+FIGURE_TOOLS = (HERE / "figures.js").read_text(encoding="utf-8")

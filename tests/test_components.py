@@ -9,7 +9,6 @@ from components import (
     blame,
     bulk_form,
     compare,
-    figures,
     files,
     filter_form,
     highlight,
@@ -354,18 +353,6 @@ def test_every_state_of_a_job_is_told():
     assert "Out of luck" in texts["failed"]
     assert "press Retrain" in texts["cancelled"]
     assert "<img" not in texts["running"]
-
-
-def test_figures_carry_titles_axes_and_units():
-    curve = figures.loss_curve([{"step": 1, "steps": 2, "loss": 1.0}, {"step": 2, "steps": 2, "loss": 0.5}])
-    assert curve.layout.xaxis.title.text == "training step"
-    assert "loss" in curve.layout.yaxis.title.text
-    points = [{"alpha": a, "taught": 50, "siblings": None, "contrasts": 90, "retention": 80} for a in (0.0, 1.0)]
-    dial = figures.dial(points, 1.0)
-    assert "strength" in dial.layout.xaxis.title.text
-    assert {trace.name for trace in dial.data} == {"taught", "unseen contrasts", "retention set"}
-    matrix = figures.confusion(["a", "b"], [[1, 0], [0, 1]], [[1, 0], [1, 0]], ("before", "after"))
-    assert matrix.layout.xaxis.title.text == "predicted label"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(12.4, "12 s"), (89, "89 s"), (600, "10 min"), (7200, "2.0 h")])

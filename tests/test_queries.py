@@ -5,8 +5,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components import dashboard
-from components.context import Lab
 from data.examples import Answer, archive_verdicts, flag_example
 from data.queries import (
     Filters,
@@ -127,11 +125,3 @@ def test_failures_are_counted_by_week_and_category(flagged):
         {"week": "2026-01-05", "category": "numbers", "count": 1},
     ]
     assert judged_confidences(flagged, "nli") == {"correction": [0.8], "confirmation": [0.8]}
-
-
-def test_figures_are_drawn_of_what_is_stored(flagged, settings):
-    lab = Lab(settings)
-    _, weeks, sure = dashboard.show_figures(lab, "nli")
-    assert {trace.name for trace in weeks["value"].data} == {"negation", "numbers"}
-    assert [len(trace.x) for trace in sure["value"].data] == [1, 1]
-    assert "Nothing to draw yet" in dashboard.show_figures(lab, "commonsense")[0]
