@@ -1,9 +1,10 @@
-"""Two versions side by side in the Versions tab: on one input, on the store, on the suites; and bisect."""
+"""Versions side by side in the Versions tab, two or three: on one input, on the store, on suites; and bisect."""
 
 from __future__ import annotations
 
 import json
 from html import escape
+from itertools import combinations
 from typing import Any
 
 import gradio as gr
@@ -11,143 +12,228 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
-from components.report_view import cases_html
+from components.report_view import FIRST_CASES, SHOWN_CASES
 from components.task_form import build_forms, read_form, show_group
 from data.examples import select_examples
+from data.suite_results import taught_hashes
+from data.suites import all_suites, expand
 from data.tasks import Example, Task, get_task
 from data.versions import lineage, list_versions
 
 MOST_ROWS = 1000
 """Of the store, the newest."""
+SUITE_ROWS, ROWS_OF_EACH = 100, 20
+"""Of one suite, and of each where all are compared."""
+MOST_VERSIONS = 3
 CULPRITS = 3
+STORE, SUITES = "everything stored", "all suites"
 NOTHING = highlight.empty(
     "Nothing compared yet",
-    "Type an example and press Compare, or compare on all that is stored, or on the suites.",
+    "Choose two or three versions. Then type an example and press Compare, or choose rows that are there.",
 )
 
 
 def build_compare(lab: Lab, task: gr.Radio, tab: gr.Tab) -> None:
     gr.HTML(
-        '<h3 style="margin:18px 0 2px">Side by side</h3><div class="hint">Two versions on one input, on all that was '
-        "flagged or confirmed, or on the suites. Bisect finds the version that changed its mind.</div>"
+        '<h2 class="part">Side by side</h2><div class="hint">Two or three versions on one input, on all that was '
+        "flagged or confirmed, or on suites. Bisect goes through the last chosen version's line and finds where the "
+        "answer to an input changed, and what was taught there.</div>"
     )
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=330):
-            with gr.Row():
-                left = gr.Dropdown([], label="First version", filterable=False)
-                right = gr.Dropdown([], label="Second version", filterable=False)
-            forms = build_forms("versions")
+            versions = gr.Dropdown(
+                [], label="Versions", multiselect=True, max_choices=MOST_VERSIONS, elem_id="versions-compared"
+            )
+            forms = build_forms("versions-form")
             with gr.Row(elem_classes="tight"):
                 one = gr.Button("Compare", variant="primary", elem_id="versions-compare")
                 bisect = gr.Button("Bisect", elem_id="versions-bisect")
-            with gr.Row(elem_classes="tight"):
-                store = gr.Button("Compare on the store", size="sm", elem_id="versions-compare-store")
-                suites = gr.Button("Compare on the suites", size="sm", elem_id="versions-compare-suites")
+            where = gr.Dropdown([STORE, SUITES], value=STORE, label="Rows", filterable=False, elem_id="versions-rows")
+            many = gr.Button("Compare on these rows", elem_id="versions-compare-rows")
         with gr.Column(scale=6, min_width=360):
             answers = gr.HTML(NOTHING, elem_id="versions-answers")
     quiet = {"queue": False, "show_progress": "hidden"}
-    gr.on([tab.select, task.change], lab.bind(show_menus), [task], [left, right], **quiet)
+    gr.on([tab.select, task.change], lab.bind(show_menus), [task], [versions, where], **quiet)
     task.change(
         lab.bind(lambda _lab, name: [*show_group(name), NOTHING]), [task], [*forms.all_groups, answers], **quiet
     )
-    both = [task, left, right]
-    one.click(lab.bind(compare_versions), [*both, *forms.all_inputs], [answers], queue=False)
-    store.click(lab.bind(compare_on_store), both, [answers], queue=False)
-    suites.click(lab.bind(compare_on_suites), both, [answers], queue=False)
-    bisect.click(lab.bind(bisect_versions), [task, right, *forms.all_inputs], [answers], queue=False)
-
-
-def show_menus(lab: Lab, task_name: str) -> list[Any]:
-    """The task's versions twice: one beside the live one, and the live one."""
-    rows = list_versions(lab.db(), task_name)
-    ids = [row["id"] for row in rows]
-    live = next((row["id"] for row in rows if row["live"]), ids[0] if ids else None)
-    other = next((i for i in ids if i != live), live)
-    return [gr.update(choices=ids, value=other), gr.update(choices=ids, value=live)]
+    one.click(lab.bind(compare_on_input), [task, versions, *forms.all_inputs], [answers], queue=False)
+    many.click(lab.bind(compare_on_rows), [task, versions, where], [answers], queue=False)
+    bisect.click(lab.bind(bisect_versions), [task, versions, *forms.all_inputs], [answers], queue=False)
 
 
 @known_errors
-def compare_versions(lab: Lab, task_name: str, left: str, right: str, *values: Any) -> str:
-    """Both versions' answers to what the form holds."""
+def show_menus(lab: Lab, task_name: str) -> list[Any]:
+    """The task's versions, the live one beside another, and what rows there are."""
+    rows = list_versions(lab.db(), task_name)
+    ids = [row["id"] for row in rows]
+    live = next((row["id"] for row in rows if row["live"]), None)
+    other = next((row["parent_id"] for row in rows if row["live"] and row["parent_id"]), None)
+    other = other or next((i for i in ids if i != live), None)
+    names = [suite.name for suite in all_suites(task_name, lab.settings.suites)]
+    return [
+        gr.update(choices=ids, value=[i for i in (other, live) if i]),
+        gr.update(choices=[STORE, SUITES, *names], value=STORE),
+    ]
+
+
+@known_errors
+def compare_on_input(lab: Lab, task_name: str, versions: list[str], *values: Any) -> str:
+    """The versions' answers to what the form holds."""
     task = get_task(task_name)
     example = read_form(task_name, values)
     html = []
-    for version_id in (left, right):
+    for version_id in _several(versions):
         served = lab.serving.predict(task_name, example, version_id)
-        prediction = served.prediction
+        said = served.prediction
         html.append(
             highlight.answer(
-                task, example, prediction.probabilities, version_id, served.milliseconds, prediction.tokens_dropped
+                task, example, said.probabilities, version_id, served.milliseconds, said.tokens_dropped, ""
             )
         )
-    return '<div style="height:14px"></div>'.join(html)
+    return f'<div class="side">{"".join(html)}</div>'
 
 
 @known_errors
-def compare_on_store(lab: Lab, task_name: str, left: str, right: str) -> str:
-    """Both versions on everything that was flagged or confirmed, disagreements left out."""
-    rows = select_examples(lab.db(), get_task(task_name), None).rows[-MOST_ROWS:]
-    if not rows:
-        raise ValueError("Nothing is stored yet: flag or confirm some answers in the Probe tab first.")
-    return _compare_rows(lab, task_name, left, right, "the store", rows)
+def compare_on_rows(lab: Lab, task_name: str, versions: list[str], where: str) -> str:
+    """How often each version is right on the rows, how often they agree, and where they differ."""
+    from models.comparison import compare_versions
+
+    task, db = get_task(task_name), lab.db()
+    if where == STORE:
+        rows = select_examples(db, task, None).rows[-MOST_ROWS:]
+        if not rows:
+            raise ValueError("Nothing is stored yet: flag or confirm some answers in the Probe tab first.")
+    else:
+        taught = set().union(*(taught_hashes(db, version_id) for version_id in _several(versions)))
+        rows = [
+            row
+            for suite in all_suites(task_name, lab.settings.suites)
+            if where in (SUITES, suite.name)
+            for row in expand(suite, ROWS_OF_EACH if where == SUITES else SUITE_ROWS, 0, fewer=True)
+            if task.content_hash(row["example"]) not in taught
+        ]
+    predictors = [lab.serving.predictor(task_name, version_id) for version_id in _several(versions)]
+    return comparison_html(task, compare_versions(predictors, rows), where)
 
 
-@known_errors
-def compare_on_suites(lab: Lab, task_name: str, left: str, right: str) -> str:
-    """Both versions on a few rows of every suite that has right labels."""
-    from models.report import suite_rows
-
-    return _compare_rows(lab, task_name, left, right, "suites", suite_rows(get_task(task_name)))
+def _several(versions: list[str] | None) -> list[str]:
+    if len(versions or []) < 2:
+        raise ValueError("Expected two or three versions. Choose another, or retrain to get one.")
+    return list(versions)
 
 
-def _compare_rows(lab: Lab, task_name: str, left: str, right: str, name: str, rows: list[dict[str, Any]]) -> str:
-    from models.evaluation import compare
-    from models.intervals import difference_interval
+def comparison_html(task: Task, found: Any, where: str) -> str:
+    """A `models.comparison.Comparison` in words, tables and cases."""
+    from models.intervals import difference_interval, share_interval
 
-    if left == right:
-        raise ValueError("Expected two versions; both are the same. Choose another, or retrain to get one.")
-    task = get_task(task_name)
-    said = [lab.serving.predictor(task_name, v).predict([r["example"] for r in rows]) for v in (left, right)]
-    outcome = compare(rows, *said)
-    hits = [[p.label == row["label"] for p, row in zip(side, rows, strict=True)] for side in said]
-    low, high = difference_interval(*hits)
-    agree = sum(a.label == b.label for a, b in zip(*said, strict=True))
-    first, second = (escape(version) for version in (left, right))
-    table = (
-        f'<table class="plain"><tr><th></th><th class="num">{second} right</th>'
-        f'<th class="num">{second} wrong</th></tr>'
-        f'<tr><th>{first} right</th><td class="num">{len(outcome["kept"])}</td>'
-        f'<td class="num">{len(outcome["broken"])}</td></tr>'
-        f'<tr><th>{first} wrong</th><td class="num">{len(outcome["fixed"])}</td>'
-        f'<td class="num">{len(outcome["failing"])}</td></tr></table>'
-    )
-    points = 100 * (sum(hits[1]) - sum(hits[0])) / len(rows)
-    words = (
-        f"On {len(rows)} rows of {name} they give the same answer to <b>{agree}</b>; {second} is right "
-        f"{points:+.1f} points more often (95 % interval {100 * low:+.1f} to {100 * high:+.1f})."
-    )
-    cases = [
-        cases_html(task, kind, title, [(name, case) for case in outcome[kind]])
-        for kind, title in (
-            ("broken", f"{left} alone is right"),
-            ("fixed", f"{right} alone is right"),
-            ("failing", "Both are wrong"),
-        )
+    count, names = len(found.rows), [escape(version) for version in found.versions]
+    same = sum(len(set(said)) == 1 for said in zip(*found.answers, strict=True))
+    html = [
+        f'<div class="panel"><p class="lead">On {count} rows of {escape(where)} they all give the same answer to '
+        f"<b>{same}</b>, {100 * same / count:.0f} %.</p>",
+        '<table class="plain"><tr><th>version</th><th class="num">right</th><th class="num">95 % interval</th></tr>',
     ]
-    return f'<div class="panel"><p class="lead">{words}</p>{table}</div>{"".join(cases)}'
+    for name, hits in zip(names, found.hits, strict=True):
+        low, high = share_interval(sum(hits), count)
+        html.append(
+            f'<tr><td>{name}</td><td class="num">{100 * sum(hits) / count:.1f} %<br>{sum(hits)}</td>'
+            f'<td class="num">{100 * low:.1f} to {100 * high:.1f} %</td></tr>'
+        )
+    html.append(f"</table>{agreement_html(names, found.agreement())}")
+    html.append(
+        '<table class="plain"><tr><th>pair</th><th class="num">both right</th><th class="num">first alone</th>'
+        '<th class="num">second alone</th><th class="num">both wrong</th>'
+        '<th class="num">second − first, points, 95 % interval</th></tr>'
+    )
+    for a, b in combinations(range(len(names)), 2):
+        pairs = list(zip(found.hits[a], found.hits[b], strict=True))
+        low, high = difference_interval(found.hits[a], found.hits[b])
+        cells = "".join(
+            f'<td class="num">{pairs.count(kind)}</td>'
+            for kind in ((True, True), (True, False), (False, True), (False, False))
+        )
+        points = 100 * (sum(found.hits[b]) - sum(found.hits[a])) / count
+        html.append(
+            f'<tr><td>{names[a]}, {names[b]}</td>{cells}<td class="num">{points:+.1f}<br>'
+            f"{100 * low:+.1f} to {100 * high:+.1f}</td></tr>"
+        )
+    html.append("</table></div>")
+    html += [_differing(task, found, right, places) for right, places in found.differing().items()]
+    return "".join(html)
+
+
+def agreement_html(names: list[str], shares: list[list[float]]) -> str:
+    """The agreement matrix: the share of rows to which two versions give the same answer, the deeper the more."""
+    head = "".join(f'<th class="num">{name}</th>' for name in names)
+    lines = "".join(
+        f"<tr><th>{name}</th>"
+        + "".join(
+            f'<td class="num" style="background:rgba(79,105,223,{0.3 * share:.2f})">{100 * share:.1f} %</td>'
+            for share in line
+        )
+        + "</tr>"
+        for name, line in zip(names, shares, strict=True)
+    )
+    return (
+        f'<table class="plain agreement"><caption>Same answer (% of rows)</caption><tr><th></th>{head}</tr>'
+        f"{lines}</table>"
+    )
+
+
+def _differing(task: Task, found: Any, right: tuple[bool, ...], places: list[int]) -> str:
+    """The rows on which these versions are right and the others are not."""
+    who = [version for version, is_right in zip(found.versions, right, strict=True) if is_right]
+    if len(who) == len(right):
+        title = "All are right, with different answers"
+    elif not who:
+        title = "None is right, and they differ"
+    else:
+        title = f"{' and '.join(who)} {'alone is' if len(who) == 1 else 'are'} right"
+    items = []
+    for place in places[:SHOWN_CASES]:
+        row = found.rows[place]
+        example = row["example"]
+        labels = [highlight.shorten(name, 60) for name in task.label_names(example)]
+        second = f" <b>⇄</b> {highlight.example_text(task, row['second'], 300)}" if "second" in row else ""
+        truth = "" if row["label"] is None else f"right: <b>{escape(labels[row['label']])}</b> · "
+        said = " · ".join(
+            f"{escape(version)}: {escape(labels[answers[place]])}"
+            for version, answers in zip(found.versions, found.answers, strict=True)
+        )
+        items.append(
+            f'<div class="case {"fixed" if who else "failing"}">{highlight.example_text(task, example, 300)}{second}'
+            f'<div class="said">{truth}{said}</div></div>'
+        )
+    more = "".join(items[FIRST_CASES:])
+    if more:
+        more = f"<details><summary>Show {len(items) - FIRST_CASES} more</summary>{more}</details>"
+    return (
+        f'<details class="panel" style="margin-top:12px"><summary><b>{escape(title)}</b> ({len(places)})</summary>'
+        f"{''.join(items[:FIRST_CASES])}{more}</details>"
+    )
 
 
 @known_errors
-def bisect_versions(lab: Lab, task_name: str, version_id: str, *values: Any) -> str:
-    """What each version from the first to the chosen one said, where that changed, and the corrections behind it."""
+def bisect_versions(lab: Lab, task_name: str, versions: list[str], *values: Any) -> str:
+    """What each version down to the last chosen one said, where that changed, and the corrections behind it.
+
+    Where the example is stored its label tells which change fixed it and which broke it.
+    """
+    if not versions:
+        raise ValueError("Choose a version first; its line is gone through.")
     task, example = get_task(task_name), read_form(task_name, values)
-    line = lineage(lab.db(), version_id)
+    content = task.content_hash(example)
+    stored = select_examples(lab.db(), task, None).rows
+    truth = next((row["label"] for row in stored if task.content_hash(row["example"]) == content), None)
     names = task.label_names(example)
     before, rows, causes = None, [], []
-    for version in line:
+    for version in lineage(lab.db(), versions[-1]):
         prediction = lab.serving.predict(task_name, example, version["id"]).prediction
         changed = before is not None and prediction.label != before
-        mark = ' <span class="pill">changed here</span>' if changed else ""
+        words = "changed here" if truth not in (before, prediction.label) else "fixed here"
+        words = "broken here" if truth is not None and truth == before else words
+        mark = f' <span class="pill {words.split()[0]}">{words}</span>' if changed else ""
         rows.append(
             f"<tr><td><b>{escape(version['id'])}</b>{mark}</td><td>{escape(names[prediction.label])}</td>"
             f'<td class="num">{100 * max(prediction.probabilities):.0f} %</td></tr>'
@@ -156,8 +242,11 @@ def bisect_versions(lab: Lab, task_name: str, version_id: str, *values: Any) -> 
             causes.append(_causes(lab, task, example, prediction.label, version))
         before = prediction.label
     head = '<tr><th>version</th><th>answer</th><th class="num">probability</th></tr>'
+    known = "" if truth is None else f'<div class="hint">Stored as <b>{escape(names[truth])}</b>.</div>'
     none = "" if causes else '<div class="hint">No version changed the answer.</div>'
-    return f'<div class="panel"><table class="plain">{head}{"".join(rows)}</table>{none}</div>{"".join(causes)}'
+    return (
+        f'<div class="panel"><table class="plain">{head}{"".join(rows)}</table>{known}{none}</div>{"".join(causes)}'
+    )
 
 
 def _causes(lab: Lab, task: Task, example: Example, label: int, version: dict[str, Any]) -> str:

@@ -10,18 +10,23 @@ from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
 from data.queries import Filters, find_verdicts
-from data.tasks import get_task
+from data.tasks import Task, get_task
+from data.versions import lineage, live_version
 
 MOST = 1000
+MOST_VERSIONS = 6
+"""So far back the line of the live version is asked what it fixed."""
 FEWEST = 3
+STILL_WRONG = "still wrong"
 COLOURS = {
     "category": "category",
     "expected label": "expected_label",
     "model said": "predicted_label",
     "cluster": "cluster",
-    "live version now": "now",
+    "version fixed in": "fixed_in",
 }
 """What the menu offers, and the column that it shows."""
+NOT_DRAWN = highlight.empty("Not drawn yet", "Corrections as points: like ones lie near each other. Draw the map.")
 
 
 def build_failure_map(lab: Lab, task: gr.Radio) -> None:
@@ -29,12 +34,10 @@ def build_failure_map(lab: Lab, task: gr.Radio) -> None:
         with gr.Row(equal_height=True):
             colour = gr.Dropdown(list(COLOURS), value="category", label="Coloured by", filterable=False, scale=3)
             draw = gr.Button("Draw the map", scale=2, elem_id="review-map-draw")
-        words = gr.HTML(
-            highlight.empty("Not drawn yet", "Corrections as points: like ones lie near each other. Draw the map.")
-        )
+        words = gr.HTML(NOT_DRAWN)
         plot = gr.Plot(show_label=False, visible=False, elem_id="review-map")
     gr.on([draw.click, colour.input], lab.bind(show_map), [task, colour], [words, plot], queue=False)
-    task.change(lambda: [gr.update(), gr.update(visible=False)], None, [words, plot], queue=False)
+    task.change(lambda: [NOT_DRAWN, gr.update(visible=False)], None, [words, plot], queue=False)
 
 
 @known_errors
@@ -53,14 +56,32 @@ def show_map(lab: Lab, task_name: str, colour: str) -> list[Any]:
     vectors = embed(texts)
     for row, number in zip(rows, cluster(vectors), strict=True):
         row["cluster"] = f"cluster {number + 1}"
-    if COLOURS[colour] == "now":
-        said = lab.serving.predictor(task_name).predict([row["example"] for row in rows], batch_size=64)
-        for row, prediction in zip(rows, said, strict=True):
-            right = str(task.format_label(prediction.label)) == row["expected_label"]
-            row["now"] = "right now" if right else "still wrong"
+    if COLOURS[colour] == "fixed_in":
+        for row, version_id in zip(rows, fixed_in(lab, task, rows), strict=True):
+            row["fixed_in"] = version_id
     groups = [str(row[COLOURS[colour]]) for row in rows]
     figure = figures.scatter_map(
         lay_out(vectors), groups, [highlight.shorten(t, 120) for t in texts], [r["id"] for r in rows], colour
     )
     hint = '<div class="hint">Draw round some points with the lasso: the table above shows them.</div>'
     return [hint, gr.update(value=figure, visible=True)]
+
+
+def fixed_in(lab: Lab, task: Task, rows: list[dict[str, Any]]) -> list[str]:
+    """For each correction the version of the live one's line from which on it is right, or that it still is not."""
+    line = [row["id"] for row in lineage(lab.db(), live_version(lab.db(), task.name))][-MOST_VERSIONS:]
+    found, open_rows = [STILL_WRONG] * len(rows), list(range(len(rows)))
+    for version_id in reversed(line):
+        if not open_rows:
+            break
+        said = lab.serving.predictor(task.name, version_id).predict(
+            [rows[i]["example"] for i in open_rows], batch_size=64
+        )
+        open_rows = [
+            i
+            for i, prediction in zip(open_rows, said, strict=True)
+            if str(task.format_label(prediction.label)) == rows[i]["expected_label"]
+        ]
+        for i in open_rows:
+            found[i] = f"right in {version_id} already" if version_id == line[0] else version_id
+    return found

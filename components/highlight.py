@@ -32,14 +32,15 @@ def answer(
     version_id: str,
     milliseconds: float,
     dropped: int,
+    elem_id: str = "answer",
 ) -> str:
     """The verdict in words, what gave it, and a bar for each label."""
     names = task.label_names(example)
     top = max(range(len(names)), key=probabilities.__getitem__)
     words = VERDICTS.get(names[top], "") if task.name == "nli" else ""
     html = [
-        '<div class="panel" id="answer">',
-        f'<div class="verdict">{escape(shorten(names[top], 160))} <small>{escape(words)}</small></div>',
+        f'<div class="panel" id="{elem_id}">' if elem_id else '<div class="panel">',
+        f'<div class="verdict" role="status">{escape(shorten(names[top], 160))} <small>{escape(words)}</small></div>',
         f'<div class="meta">{_sure(probabilities[top])} · <code>{escape(version_id)}</code> · '
         f"{milliseconds:.0f} ms</div>",
         bars(names, probabilities, task),

@@ -19,6 +19,7 @@ from components import (
     steps_panel,
     versions,
 )
+from components.failure_map import STILL_WRONG, fixed_in
 from components.recipe_form import NUMBERS, read_recipes
 from components.task_form import fill_form, input_count, read_form
 from data import jobs
@@ -267,26 +268,38 @@ def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
     assert lab.serving.predictor("nli").version_id == "nli-v1-s30"
     assert retrain.show_promotion(lab, job_id, 0.3)[1]["value"] == "nli-v1-s30 is live"
 
+    corrections = find_verdicts(lab.db(), Filters(task="nli", kind="correction"))
+    live_says = lab.serving.predictor("nli").predict([row["example"] for row in corrections])
+    for row, said, where in zip(corrections, live_says, fixed_in(lab, TASKS["nli"], corrections), strict=True):
+        right = TASKS["nli"].labels[said.label] == row["expected_label"]
+        assert (where == STILL_WRONG) == (not right)
+
     table, *_ = versions.show_versions(lab, "nli")
     assert "nli-v1 at strength 0.3" in table
     assert "nli-v1" in versions.show_card(lab, "nli-v1")
-    html = compare.compare_versions(lab, "nli", before, "nli-v1", *values_of("nli", nli()))
+    both = [before, "nli-v1"]
+    html = compare.compare_on_input(lab, "nli", both, *values_of("nli", nli()))
     assert before in html
     assert "nli-v1" in html
 
-    html = compare.compare_on_store(lab, "nli", before, "nli-v1")
+    html = compare.compare_on_rows(lab, "nli", [*both, "nli-v1-s30"], compare.STORE)
     stored = len(find_verdicts(lab.db(), Filters(task="nli")))
-    assert f"On {stored} rows of the store" in html
-    assert "alone is right" in html
-    assert "rows of suites they give the same answer" in compare.compare_on_suites(lab, "nli", before, "nli-v1")
-    with pytest.raises(gr.Error, match="both are the same"):
-        compare.compare_on_store(lab, "nli", before, before)
-    said = [lab.serving.predict("nli", nli(premise), v).prediction.label for v in (before, "nli-v1")]
-    html = compare.bisect_versions(lab, "nli", "nli-v1", *values_of("nli", nli(premise)))
+    assert f"On {stored} rows of everything stored" in html
+    assert html.count("<b>") > 1
+    for rows in (compare.SUITES, "role_swap", "names_and_places"):
+        assert f"rows of {rows} they all give the same answer" in compare.compare_on_rows(lab, "nli", both, rows)
+    with pytest.raises(gr.Error, match="two or three versions"):
+        compare.compare_on_rows(lab, "nli", [before], compare.STORE)
+    menu, rows = compare.show_menus(lab, "nli")
+    assert menu["value"][-1] == live_version(lab.db(), "nli")
+    assert "role_swap" in rows["choices"]
+    said = [lab.serving.predict("nli", nli(premise), v).prediction.label for v in both]
+    html = compare.bisect_versions(lab, "nli", both, *values_of("nli", nli(premise)))
     assert html.index(before) < html.index("<b>nli-v1</b>")
-    assert ("changed here" in html) == (said[0] != said[1])
+    assert "Stored as" in html
+    assert (" here</span>" in html) == (said[0] != said[1])
     assert ("was taught that points to it" in html) == (said[0] != said[1])
-    assert "No version changed" in compare.bisect_versions(lab, "nli", before, *values_of("nli", nli(premise)))
+    assert "No version changed" in compare.bisect_versions(lab, "nli", [before], *values_of("nli", nli(premise)))
 
 
 def test_what_broke_an_example_is_found_and_left_out_of_the_next_run(lab, monkeypatch):
