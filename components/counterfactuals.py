@@ -48,6 +48,7 @@ def offer_edits(lab: Lab, answer: dict[str, Any] | None, category: str) -> list[
             "about": f"Small edits of your input, {flips} of them with another answer; say what is right",
             "task": task.name,
             "parent": answer["example"],
+            "before": before.label,
             "category": category if category in task.categories else "other",
             "version_id": answer["version_id"],
             "rows": rows,

@@ -161,7 +161,7 @@ def view(state: dict[str, Any] | None) -> list[Any]:
     buttons = [
         gr.update(
             visible=i < len(names),
-            value=f"{i + 1} · {highlight.shorten(names[i], 60)}" if i < len(names) else "",
+            value=f"{i + 1} · {highlight.shorten(names[i], 60)}{unchanged(state, i)}" if i < len(names) else "",
             variant="primary" if row and i == row["label"] else "secondary",
         )
         for i in range(MOST_LABELS)
@@ -175,6 +175,11 @@ def view(state: dict[str, Any] | None) -> list[Any]:
         gr.update(visible=row is not None),
         gr.update(interactive=undoable),
     ]
+
+
+def unchanged(state: dict[str, Any], label: int) -> str:
+    """Says of the label that the person's own input got that it says so again: the answer should not have changed."""
+    return ", unchanged" if state.get("before") == label else ""
 
 
 def twins_html(task: Task, state: dict[str, Any]) -> str:

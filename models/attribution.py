@@ -12,7 +12,9 @@ from models.heads import Reading, narrow
 from models.inputs import Batch, pad_id
 from models.predictor import Predictor
 
-STEPS = 32
+STEPS, MOST_STEPS = 32, 256
+TOLERANCE, SMALLEST = 0.05, 0.02
+"""How far the scores' sum may be from the difference of logits: that share of it, or so many logits."""
 MAX_TOKENS = 256
 LEFT_OUT_BATCH = 32
 
@@ -36,6 +38,11 @@ class Attribution:
     """The label's logit minus its logit on the empty baseline; the tokens' scores sum to it (completeness)."""
     attributed: float
     """The sum of all tokens' scores, markers included; how far it is from `total` is the method's error."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the scores sum to `total` within 5 % (or 0.02 logits, where that is more)."""
+        return abs(self.attributed - self.total) <= max(TOLERANCE * abs(self.total), SMALLEST)
 
 
 class _Question:
@@ -92,7 +99,8 @@ class _Question:
 def integrated_gradients(predictor: Predictor, example: Example, label: int, steps: int = STEPS) -> Attribution:
     """Integrated gradients (Sundararajan et al. 2017) of a label's logit, by captum, summed over each word.
 
-    The path starts at the same input with every word replaced by the padding token. For choices, the words
+    The path starts at the same input with every word replaced by the padding token. It is taken in `steps`, and in
+    twice as many (up to 256) until the scores sum to the difference of the logits within 5 %. For choices, the words
     read are those of the pair of the choice asked about. Texts over 256 tokens are cut. Raises ValueError.
     """
     from captum.attr import LayerIntegratedGradients
@@ -100,8 +108,15 @@ def integrated_gradients(predictor: Predictor, example: Example, label: int, ste
     question = _Question(predictor, example, label)
     method = LayerIntegratedGradients(question.logit, predictor.model.get_input_embeddings())
     with predictor.lock:
-        scores = method.attribute(question.ids, baselines=question.baseline(), n_steps=steps, internal_batch_size=16)
-        return question.attribution(scores, question.distance())
+        total = question.distance()
+        while True:
+            scores = method.attribute(
+                question.ids, baselines=question.baseline(), n_steps=steps, internal_batch_size=16
+            )
+            found = question.attribution(scores, total)
+            if found.is_complete or steps >= MOST_STEPS:
+                return found
+            steps *= 2
 
 
 def gradient_x_input(predictor: Predictor, example: Example, label: int) -> Attribution:

@@ -3,12 +3,13 @@
 import pytest
 import torch
 
+from data.seed import seed_rows
 from data.tasks import TASKS
 from data.versions import live_version
 from models.attribution import gradient_x_input, integrated_gradients, leave_one_out
 from models.partial_input import partial_input
 from models.predictor import Predictor
-from models.registry import folder_of
+from models.registry import STARTERS, folder_of
 from tests.conftest import nli
 
 EXAMPLES = {
@@ -29,8 +30,23 @@ def predictor(tiny_settings, tiny_store):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_scores_add_up_to_the_logit(predictor, name):
-    found = integrated_gradients(predictor(name), EXAMPLES[name], 1, steps=64)
-    assert found.attributed == pytest.approx(found.total, rel=0.05, abs=0.01)
+    found = integrated_gradients(predictor(name), EXAMPLES[name], 1)
+    assert found.attributed == pytest.approx(found.total, rel=0.05, abs=0.02)
+    assert found.is_complete
+
+
+def test_scores_of_a_starter_add_up_too():
+    starter = Predictor.load(STARTERS / "nli")
+    for row in seed_rows(TASKS["nli"], "gallery")[:3]:
+        for label in range(3):
+            found = integrated_gradients(starter, row["example"], label)
+            assert found.attributed == pytest.approx(found.total, rel=0.05, abs=0.02)
+
+
+def test_more_steps_are_taken_until_the_scores_add_up(predictor):
+    tiny = predictor("nli")
+    rough = integrated_gradients(tiny, EXAMPLES["nli"], 1, steps=1)
+    assert rough.is_complete
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -114,8 +114,11 @@ def test_edits_are_judged_like_twins_and_stored_with_their_origin(lab):
         "probabilities": served.prediction.probabilities,
         "version_id": served.version_id,
     }
-    _, state, html, *_ = panel.offer_edits(lab, answer, "negation")
+    _, state, html, *buttons = panel.offer_edits(lab, answer, "negation")
     assert "Counterfactuals" in html
+    said = TASKS["nli"].labels[answer["label"]]
+    values = [button["value"] for button in buttons if "unchanged" in button.get("value", "")]
+    assert values == [f"{answer['label'] + 1} · {said}, unchanged"]
     twins.judge(lab, state, 2, "ann")
     (row,) = find_verdicts(lab.db(), Filters(task="nli"))
     assert (row["expected_label"], row["category"], row["annotator"]) == ("contradiction", "negation", "ann")
