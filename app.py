@@ -32,7 +32,7 @@ from components.retrain import build_retrain
 from components.review import build_review
 from components.routes import add_routes
 from components.spots import build_spots
-from components.task_form import task_choice
+from components.task_form import ProbeDoor, task_choice
 from components.theme import CSS_FILE, FIGURE_TOOLS, SHORTCUTS, theme
 from components.versions import build_versions
 from data.backups import keep_backups, scheduled_backup
@@ -69,11 +69,11 @@ def build_page(lab: Lab) -> gr.Blocks:
                 )
                 build_account(lab, page, annotator)
         timer = gr.Timer(4.0)  # at the root: inside a tab it would not tick before the tab is opened
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Probe", id="probe"):
-                build_probe(lab, task, annotator)
+                door = ProbeDoor(tabs, build_probe(lab, task, annotator))
             with gr.Tab("Blind spots", id="spots") as spots:
-                build_spots(lab, task, annotator, spots)
+                build_spots(lab, task, annotator, spots, door)
             with gr.Tab("Review", id="review") as review:
                 build_review(lab, task, annotator, review)
             with gr.Tab("Retrain", id="retrain") as retrain:

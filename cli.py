@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlite_utils import Database
@@ -250,16 +250,21 @@ def run_all_suites(
     as_json: AsJson = False,
     workspace: Workspace = None,
 ) -> None:
-    """How often a version fails each behavioural suite of the task, most failed first."""
-    from data.suites import load_suites
+    """How often a version fails each suite of the task, most failed first; the Blind spots tab shows it too."""
+    from data.suite_results import save_result, taught_hashes
+    from data.suites import all_suites
     from models.suites import run_suites
 
     with lab(workspace) as (settings, db):
         chosen = get_task(task)
         predictor = load_predictor(settings, db, chosen, version)
-        results = run_suites(
-            predictor, load_suites(task), rows, on_suite=lambda result: say(f"{result['suite']}: {result['failed']}")
-        )
+
+        def keep(result: dict[str, Any]) -> None:
+            save_result(db, chosen, predictor.version_id, result)
+            say(f"{result['suite']}: {result['failed']}")
+
+        taught = taught_hashes(db, predictor.version_id)
+        results = run_suites(predictor, all_suites(task, settings.suites), rows, on_suite=keep, taught=taught)
         lines = [
             f"{r['suite']:<24} fails {100 * r['rate']:5.1f} % ({r['failed']} of {r['rows']}, "
             f"{100 * r['low']:.0f} to {100 * r['high']:.0f} %)  {r['category']}"

@@ -10,25 +10,27 @@ import gradio as gr
 from components import highlight, store_figures
 from components.context import Lab
 from components.errors import known_errors
+from components.task_form import RUN, ProbeDoor, open_in_probe
 from data.hunting import economics, suggestions
 from data.seed import seed_rows
-from data.tasks import get_task
+from data.tasks import Task, get_task
 from data.versions import live_version
 
 SHOWN = 8
 NOTHING = highlight.empty("Nothing tried yet", "Probe some inputs: tries and seconds per failure are counted here.")
 
 
-def build_hunt(lab: Lab, task: gr.Radio, tab: gr.Tab) -> None:
+def build_hunt(lab: Lab, task: gr.Radio, tab: gr.Tab, door: ProbeDoor) -> None:
     with gr.Accordion("Hunt here next", open=False, elem_id="hunt") as box:
         places = gr.HTML()
         unsure = gr.Button("What is it least sure of?", size="sm", elem_id="hunt-unsure")
-        rows = gr.HTML()
+        rows = gr.Radio([], label="Choose one to try it in the Probe tab", visible=False, elem_id="hunt-rows")
         costs = gr.HTML()
         plot = gr.Plot(show_label=False, visible=False)
     quiet = {"queue": False, "show_progress": "hidden"}
     gr.on([tab.select, task.change, box.expand], lab.bind(show_hunt), [task], [places, rows, costs, plot], **quiet)
     unsure.click(lab.bind(show_unsure), [task], [rows], queue=False)
+    rows.input(lab.bind(open_unsure), [task, rows], door.outputs, **quiet).success(None, None, None, js=RUN)
 
 
 @known_errors
@@ -40,9 +42,9 @@ def show_hunt(lab: Lab, task_name: str) -> list[Any]:
     words = (
         f"<ul>{lines}</ul>" if places else '<div class="hint">Every category was tried; run the suites again.</div>'
     )
-    costs = economics(db, task)
+    hidden, costs = gr.update(visible=False), economics(db, task)
     if not costs:
-        return [words, "", NOTHING, gr.update(visible=False)]
+        return [words, hidden, NOTHING, hidden]
     tried = [row for row in costs if row["tries"]]
     body = "".join(
         f'<tr><td>{escape(row["category"])}</td><td class="num">{row["tries"]}</td>'
@@ -54,29 +56,35 @@ def show_hunt(lab: Lab, task_name: str) -> list[Any]:
         '<table class="plain"><tr><th>category</th><th class="num">tries</th><th class="num">failures kept</th>'
         f'<th class="num">tries a failure</th><th class="num">seconds a failure</th></tr>{body}</table>'
     )
-    return [
-        words,
-        "",
-        table,
-        gr.update(value=store_figures.hunt(tried), visible=True) if tried else gr.update(visible=False),
-    ]
+    plot = gr.update(value=store_figures.hunt(tried), visible=True) if tried else hidden
+    return [words, hidden, table, plot]
 
 
 @known_errors
-def show_unsure(lab: Lab, task_name: str) -> str:
-    """The project's own examples that the live version is least sure of."""
+def show_unsure(lab: Lab, task_name: str) -> Any:
+    """The project's own examples that the live version is least sure of, each named by its place among them."""
     task = get_task(task_name)
-    rows = seed_rows(task, "gallery") + seed_rows(task, "validation")
-    said = lab.serving.predictor(task_name).predict([row["example"] for row in rows])
-    unsure = sorted(zip(rows, said, strict=True), key=lambda pair: max(pair[1].probabilities))[:SHOWN]
-    lines = "".join(
-        f"<tr><td>{highlight.example_text(task, row['example'], 300)}</td>"
-        f"<td>{escape(highlight.label_text(task, row['example'], p.label))}</td>"
-        f'<td class="num">{100 * max(p.probabilities):.0f} %</td></tr>'
-        for row, p in unsure
-    )
-    head = '<tr><th>example</th><th>answer</th><th class="num">sure</th></tr>'
-    return f'<table class="plain">{head}{lines}</table><div class="hint">Try these, or more of their kind.</div>'
+    rows = own_examples(task)
+    said = lab.serving.predictor(task_name).predict([row["example"] for row in rows], batch_size=64)
+    unsure = sorted(enumerate(said), key=lambda pair: max(pair[1].probabilities))[:SHOWN]
+    choices = []
+    for place, one in unsure:
+        example = rows[place]["example"]
+        label = highlight.shorten(highlight.label_text(task, example, one.label), 60)
+        text = highlight.one_line(task, example)
+        choices.append((f"{text} — {label}, {100 * max(one.probabilities):.0f} % sure", place))
+    return gr.update(choices=choices, value=None, visible=True)
+
+
+@known_errors
+def open_unsure(lab: Lab, task_name: str, place: int) -> list[Any]:
+    """The chosen example in the Probe tab."""
+    return open_in_probe(task_name, own_examples(get_task(task_name))[place]["example"])
+
+
+def own_examples(task: Task) -> list[dict[str, Any]]:
+    """What the project itself wrote to be tried."""
+    return seed_rows(task, "gallery") + seed_rows(task, "validation")
 
 
 def _number(value: float | None) -> str:

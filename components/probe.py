@@ -11,7 +11,7 @@ from components import highlight
 from components.context import Lab
 from components.counterfactuals import offer_edits
 from components.errors import known_errors
-from components.task_form import build_forms, fill_form, read_form, show_group
+from components.task_form import TaskForms, build_forms, fill_form, read_form, show_group
 from components.toast import build_toast, hide_toast, show_toast
 from components.twins import build_twins, hide, offer
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
@@ -38,23 +38,39 @@ NO_ANSWER = highlight.empty(
     "No answer yet",
     "Type an example, or pick one from the gallery, and press Run. The live model answers here.",
 )
-HINT = (
-    '<div class="hint"><kbd>Ctrl</kbd>+<kbd>Enter</kbd> run · <kbd>Alt</kbd>+<kbd>Y</kbd> right · '
-    "<kbd>Alt</kbd>+<kbd>N</kbd> wrong · <kbd>Alt</kbd>+<kbd>S</kbd> save · <kbd>Alt</kbd>+<kbd>Z</kbd> undo · "
-    "<kbd>Alt</kbd>+<kbd>I</kbd> why · <kbd>Alt</kbd>+<kbd>1</kbd>…<kbd>6</kbd> tabs</div>"
+KEYS = (
+    ("Ctrl+Enter", "run"),
+    ("Alt+Y", "right"),
+    ("Alt+N", "wrong, then the arrows"),
+    ("Alt+S", "save"),
+    ("Alt+Z", "undo"),
+    ("Alt+I", "why"),
+    ("Alt+F", "what flips it"),
+    ("Alt+E", "next example"),
+    ("Alt+J", "next hard case"),
+    ("Alt+1…6", "tabs"),
 )
+"""What the keys of `page.js` do."""
 
 
-def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
-    """Lays the tab out and joins its parts to the handlers below."""
+def keys_html() -> str:
+    """The keys, each with what it does."""
+    keys = (
+        f"<span>{'+'.join(f'<kbd>{part}</kbd>' for part in keys.split('+'))} {words}</span>" for keys, words in KEYS
+    )
+    return f'<div class="hint keys">{" ".join(keys)}</div>'
+
+
+def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
+    """Lays the tab out and joins its parts to the handlers below; returns its forms."""
     answer = gr.State(None)  # what was asked and said, while it is not yet judged
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=340):
-            forms = build_forms("probe")
+            forms = build_forms("probe-form")
             with gr.Row():
                 clear = gr.Button("Clear", scale=1)
                 run = gr.Button("Run", variant="primary", scale=2, elem_id="probe-run")
-            gr.HTML(HINT)
+            gr.HTML(keys_html())
             with gr.Accordion("Gallery of hard cases", open=True):
                 first = next(iter(TASKS))
                 category = gr.Dropdown(
@@ -74,7 +90,7 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
                     right = gr.Button("Right", elem_id="probe-right")
                     wrong = gr.Button("Wrong", elem_id="probe-wrong")
                 with gr.Column(visible=False) as correction:
-                    expected = gr.Radio([], label="Expected label")
+                    expected = gr.Radio([], label="Expected label", elem_id="probe-expected")
                     with gr.Row():
                         spot = gr.Dropdown(
                             list(next(iter(TASKS.values())).categories),
@@ -88,8 +104,12 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
             panel = build_twins(lab, annotator)
             with gr.Accordion("Why this answer", open=True, visible=False) as why_box:
                 with gr.Row(elem_classes="tight"):
-                    why_label = gr.Dropdown([], label="Explain label", scale=3, elem_id="probe-why-label")
-                    method = gr.Dropdown([*METHODS, ALL_METHODS], value=next(iter(METHODS)), label="Method", scale=3)
+                    why_label = gr.Dropdown(
+                        [], label="Explain label", scale=3, min_width=200, elem_id="probe-why-label"
+                    )
+                    method = gr.Dropdown(
+                        [*METHODS, ALL_METHODS], value=next(iter(METHODS)), label="Method", scale=3, min_width=200
+                    )
                 with gr.Row(elem_classes="tight"):
                     why = gr.Button("Show the words that count", scale=2, elem_id="probe-why")
                     flip = gr.Button("What would flip it?", scale=2, elem_id="probe-flip")
@@ -126,6 +146,7 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> None:
     )
     why.click(lab.bind(explain), [answer, why_label, method], [words], queue=False)
     flip.click(lab.bind(offer_edits), [answer, spot], panel.outputs, queue=False)
+    return forms
 
 
 def gallery_categories(task_name: str) -> list[str]:
@@ -283,11 +304,13 @@ def explain(lab: Lab, answer: dict[str, Any] | None, label: int | None, method: 
         if method in (title, ALL_METHODS):
             found = getattr(attribution, function)(predictor, answer["example"], int(label))
             segments = [[(word.text, word.score) for word in words] for words in found.segments]
-            html.append(highlight.word_scores(segments, found.titles, name, ABOUT[title]))
+            about = ABOUT[title]
+            if function == "integrated_gradients":
+                about += f"; they sum to {found.attributed:+.2f} of the {found.total:+.2f} that the whole input adds"
+            html.append(highlight.word_scores(segments, found.titles, name, about))
     partial = partial_input(predictor, answer["example"])
-    if partial is not None:
-        html.append(highlight.partial_input(task, answer["example"], answer["label"], *partial))
-    return "".join(html)
+    warning = highlight.partial_input(task, answer["example"], answer["label"], *partial) if partial else ""
+    return f'<div class="side">{"".join(html)}</div>{warning}'
 
 
 def _unjudged() -> list[Any]:

@@ -13,13 +13,14 @@ from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.hunt import build_hunt
-from components.suite_form import build_suite_form
+from components.suite_form import build_suite_form, expected, row_html
+from components.task_form import RUN, ProbeDoor, open_in_probe
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts
 from data.suite_results import failing_rows, flag_failures, save_result, suite_results, taught_hashes
-from data.suites import SuiteError, all_suites
+from data.suites import Suite, SuiteError, all_suites, expand
 from data.tasks import get_task
-from data.versions import list_versions, live_version
+from data.versions import get_version, list_versions, live_version
 
 SHOWN = 60
 """Failing rows in the list; the button for all takes every one."""
@@ -32,7 +33,7 @@ NOTHING = highlight.empty(
 NO_ROWS = highlight.empty("No capability chosen", "Click a cell of the map, or choose a capability.")
 
 
-def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -> None:
+def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, door: ProbeDoor) -> None:
     rows = gr.State([])  # the failing rows that are listed
     with gr.Row(equal_height=True):
         version = gr.Dropdown([], label="Version", scale=4, filterable=False, elem_id="spots-version")
@@ -52,20 +53,24 @@ def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) ->
             with gr.Row(elem_classes="tight"):
                 some = gr.Button("Take the ticked rows", size="sm", visible=False, elem_id="spots-flag")
                 many = gr.Button(f"Take the first {MANY}", size="sm", visible=False, elem_id="spots-flag-many")
+                look = gr.Button("Open in Probe", size="sm", visible=False, elem_id="spots-open")
             listed = gr.CheckboxGroup([], show_label=False, label="Failing rows", elem_id="spots-rows", visible=False)
-    build_hunt(lab, task, tab)
+    build_hunt(lab, task, tab, door)
+    with gr.Accordion("What the suites test", open=False, elem_id="suite-catalogue") as catalogue:
+        tested = gr.HTML()
     build_suite_form(lab, task)
     toast = build_toast("spots")
 
     quiet = {"queue": False, "show_progress": "hidden"}
     board = [version, summary, plot, suite]
-    chosen = [about, trend, rows, listed, some, many]
+    chosen = [about, trend, rows, listed, some, many, look]
     again = {"fn": lab.bind(show_spots), "inputs": [task, version, everything, suite], "outputs": board, **quiet}
     detail = {"fn": lab.bind(show_suite), "inputs": [task, version, suite], "outputs": chosen, **quiet}
     gr.on([tab.select, task.change, everything.input], **again).then(**detail)
     gr.on([version.input], **again).then(**detail)
     suite.input(**detail)
-    picked.input(lab.bind(pick_cell), [task, picked], [version, suite], **quiet).success(**detail)
+    picked.input(lab.bind(pick_cell), [picked], [task, version, suite], **quiet).success(**detail)
+    gr.on([catalogue.expand, task.change], lab.bind(show_catalogue), [task], [tested], **quiet)
     going = run.click(
         lab.bind(run_all), [task, version], [progress, run, stop], concurrency_limit=1, show_progress="hidden"
     )
@@ -75,6 +80,7 @@ def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) ->
         **detail
     )
     many.click(lab.bind(take_first), [task, version, rows, annotator], toast.outputs, **quiet).success(**detail)
+    look.click(lab.bind(open_ticked), [task, rows, listed], door.outputs, **quiet).success(None, None, None, js=RUN)
     toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet).success(**detail)
 
 
@@ -93,7 +99,8 @@ def show_spots(lab: Lab, task_name: str, version_id: str | None, everything: boo
     own = sorted((r for r in results if r["version_id"] == version_id), key=lambda r: -r["rate"])
     names = [(f"{r['suite']} · fails {100 * r['rate']:.0f} %", r["suite"]) for r in own]
     kept = suite if suite in [name for _, name in names] else (names[0][1] if names else None)
-    plot = figures.failure_map(shown, {r["version_id"]: short_name(r["version_id"]) for r in shown})
+    name = str if everything else short_name
+    plot = figures.failure_map(shown, {r["version_id"]: name(r["version_id"]) for r in shown})
     return [
         menu,
         summary_html(own, version_id),
@@ -133,16 +140,17 @@ def show_suite(lab: Lab, task_name: str, version_id: str | None, suite: str | No
     results = [r for r in suite_results(lab.db(), task_name) if r["suite"] == suite]
     hidden = gr.update(visible=False)
     if not results or version_id is None:
-        return [NO_ROWS, hidden, [], gr.update(choices=[], value=[], visible=False), hidden, hidden]
+        return [NO_ROWS, hidden, [], gr.update(choices=[], value=[], visible=False), hidden, hidden, hidden]
     task = get_task(task_name)
-    tests = next((s.tests for s in all_suites(task_name, lab.settings.suites) if s.name == suite), "")
+    found = next((one for one in all_suites(task_name, lab.settings.suites) if one.name == suite), None)
     rows = failing_rows(lab.db(), version_id, suite)
     taken = sum(row["label"] is not None for row in rows)
     words = f"{len(rows)} failing rows." if rows else "This version fails no row of it."
     if rows and not taken:
-        words += " They compare two examples, so that none has a right label to store; judge them in the Probe tab."
+        words += " They compare two examples, so that none has a right label; open one in the Probe tab to judge it."
     about = (
-        f'<div class="panel"><b>{escape(suite)}</b><div>{escape(tests)}</div><div class="hint">{words}</div></div>'
+        f'<div class="panel"><b>{escape(suite)}</b>{about_html(found) if found else ""}'
+        f'<div class="hint">{words}</div></div>'
     )
     short = {r["version_id"]: short_name(r["version_id"]) for r in results}
     trend = gr.update(value=figures.failure_trend(results, short), visible=True) if len(results) > 1 else hidden
@@ -154,7 +162,17 @@ def show_suite(lab: Lab, task_name: str, version_id: str | None, suite: str | No
         gr.update(choices=choices, value=[], visible=bool(rows)),
         gr.update(visible=taken > 0),
         gr.update(visible=taken > 0, value=f"Take the first {min(taken, MANY)}"),
+        gr.update(visible=bool(rows)),
     ]
+
+
+def about_html(suite: Suite) -> str:
+    """What a suite tests, and a row of it."""
+    (row,) = expand(suite, 1, 0)
+    return (
+        f'<div>{escape(suite.tests)}</div><div class="hint">For example: {row_html(suite.task, row)} '
+        f"(expected: {escape(expected(suite.task, row))})</div>"
+    )
 
 
 def row_text(task: Any, row: dict[str, Any]) -> str:
@@ -167,12 +185,31 @@ def row_text(task: Any, row: dict[str, Any]) -> str:
     return f"{text} — {said}; right: {highlight.shorten(names[row['label']], 60)}"
 
 
-def pick_cell(lab: Lab, task_name: str, cell: str) -> list[Any]:
-    """The version and the capability of a cell that was clicked, `version|suite`."""
+@known_errors
+def pick_cell(lab: Lab, cell: str) -> list[Any]:
+    """The task, version and capability of a cell that was clicked, `version|suite`."""
     version_id, _, suite = (cell or "").partition("|")
-    if version_id not in [row["id"] for row in list_versions(lab.db(), task_name)]:
-        raise gr.Error("That cell is another task's: choose the task above first.", duration=6, print_exception=False)
-    return [gr.update(value=version_id), gr.update(value=suite)]
+    task_name = get_version(lab.db(), version_id)["task"]
+    versions = [row["id"] for row in list_versions(lab.db(), task_name)]
+    suites = [row["suite"] for row in suite_results(lab.db(), task_name) if row["version_id"] == version_id]
+    if suite not in suites:
+        raise ValueError(f"{version_id} has not run {suite} yet; press Run the suites.")
+    return [task_name, gr.update(choices=versions, value=version_id), gr.update(choices=suites, value=suite)]
+
+
+@known_errors
+def show_catalogue(lab: Lab, task_name: str) -> str:
+    """What each suite tests, with an example."""
+    lines = []
+    for suite in all_suites(task_name, lab.settings.suites):
+        row = expand(suite, 1, 0)[0]
+        lines.append(
+            f"<tr><td><b>{escape(suite.name)}</b><br><span class=hint>{escape(suite.category)}</span></td>"
+            f"<td>{escape(suite.tests)}</td><td>{row_html(suite.task, row)}<br><span class=hint>expected: "
+            f"{escape(expected(suite.task, row))}</span></td></tr>"
+        )
+    head = "<tr><th>capability</th><th>what it tests</th><th>example</th></tr>"
+    return f'<table class="plain">{head}{"".join(lines)}</table>'
 
 
 def run_all(lab: Lab, task_name: str, version_id: str | None) -> Iterator[list[Any]]:
@@ -236,6 +273,14 @@ def _take(lab: Lab, task_name: str, version_id: str, rows: list[dict[str, Any]],
     if not ids:
         raise ValueError(f"Nothing to store.{more}")
     return show_toast(f"{len(ids)} corrections stored.{more} Retrain learns from them.", ids)
+
+
+@known_errors
+def open_ticked(lab: Lab, task_name: str, rows: list[dict[str, Any]], ticked: list[int]) -> list[Any]:
+    """The first ticked row in the Probe tab."""
+    if not ticked:
+        raise ValueError("Tick a row first.")
+    return open_in_probe(task_name, rows[min(ticked)]["example"])
 
 
 @known_errors

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,8 +13,8 @@ from components import highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.toast import build_toast, hide_toast, show_toast
-from data.suites import all_suites, compose, expand, parse_suite, remove_suite, save_suite
-from data.tasks import TASKS, get_task
+from data.suites import all_suites, compose, expand, parse_suite, read_suite, remove_suite, save_suite
+from data.tasks import TASKS, Task, get_task
 
 PREVIEWED = 8
 SLOTS = "person: nurse, pilot, baker, judge\nverb: praised, blamed, hired"
@@ -50,12 +52,20 @@ def build_suite_form(lab: Lab, task: gr.Radio) -> None:
             look = gr.Button("Preview its rows", elem_id="suite-preview")
             save = gr.Button("Save the suite", variant="primary", elem_id="suite-save")
         preview = gr.HTML()
+        upload = gr.File(
+            label="Or a suite as a file (JSON)",
+            file_types=[".json"],
+            type="filepath",
+            height=120,
+            elem_id="suite-file",
+        )
     toast = build_toast("suite")
     quiet = {"queue": False, "show_progress": "hidden"}
     given = [task, name, category, tests, slots, templates]
     task.change(change_task, [task], [category, templates, preview], **quiet)
     look.click(lab.bind(preview_suite), given, [preview], **quiet)
     save.click(lab.bind(keep_suite), given, [*toast.outputs, preview], **quiet)
+    upload.upload(lab.bind(keep_file), [upload], [*toast.outputs, preview, upload], **quiet)
     toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet)
 
 
@@ -69,19 +79,30 @@ def preview_suite(lab: Lab, task_name: str, name: str, category: str, tests: str
     """Some rows that the lines give."""
     task = get_task(task_name)
     raw = compose(task, name or "preview", category, tests, slots, templates or TEMPLATES[task_name])
-    lines = []
-    for row in expand(parse_suite(raw, "This suite"), PREVIEWED, 0, fewer=True):
-        text = highlight.example_text(task, row["example"])
-        if "second" in row:
-            want = (
-                "the same answer" if "direction" not in row else f"{row['direction'][1]} from the first to the second"
-            )
-            text += f" <b>⇄</b> {highlight.example_text(task, row['second'])}"
-        else:
-            want = highlight.label_text(task, row["example"], row["label"])
-        lines.append(f"<tr><td>{text}</td><td>{escape(want)}</td></tr>")
+    return rows_html(task, expand(parse_suite(raw, "This suite"), PREVIEWED, 0, fewer=True))
+
+
+def rows_html(task: Task, rows: list[dict[str, Any]]) -> str:
+    """Rows of a suite, each with what is expected."""
+    lines = "".join(f"<tr><td>{row_html(task, row)}</td><td>{escape(expected(task, row))}</td></tr>" for row in rows)
     head = "<tr><th>row</th><th>expected</th></tr>"
-    return f'<div class="panel"><table class="plain">{head}{"".join(lines)}</table></div>'
+    return f'<div class="panel"><table class="plain">{head}{lines}</table></div>'
+
+
+def row_html(task: Task, row: dict[str, Any]) -> str:
+    """A row's example in one line, and the second one where two are compared."""
+    second = f" <b>⇄</b> {highlight.example_text(task, row['second'])}" if "second" in row else ""
+    return highlight.example_text(task, row["example"]) + second
+
+
+def expected(task: Task, row: dict[str, Any]) -> str:
+    """What is right for the row, in words."""
+    if "direction" in row:
+        label, change = row["direction"]
+        return f"{highlight.label_text(task, row['example'], label)} goes {change} from the first to the second"
+    if "second" in row:
+        return "the same answer"
+    return highlight.label_text(task, row["example"], row["label"])
 
 
 @known_errors
@@ -89,15 +110,25 @@ def keep_suite(
     lab: Lab, task_name: str, name: str, category: str, tests: str, slots: str, templates: str
 ) -> list[Any]:
     """Saves the suite in the workspace; the next run takes it along."""
-    task = get_task(task_name)
-    raw = compose(task, name, category, tests, slots, templates)
-    if raw["name"] in [suite.name for suite in all_suites(task_name, lab.settings.suites)]:
+    return [*_keep(lab, compose(get_task(task_name), name, category, tests, slots, templates)), ""]
+
+
+@known_errors
+def keep_file(lab: Lab, path: str | None) -> list[Any]:
+    """Saves a suite file in the workspace, for the task that it names, and shows some of its rows."""
+    if not path:
+        raise ValueError("Choose a file first.")
+    suite = read_suite(Path(path))
+    saved = _keep(lab, json.loads(Path(path).read_text(encoding="utf-8")))
+    return [*saved, rows_html(suite.task, expand(suite, PREVIEWED, 0, fewer=True)), None]
+
+
+def _keep(lab: Lab, raw: dict[str, Any]) -> list[Any]:
+    if raw["name"] in [suite.name for suite in all_suites(raw["task"], lab.settings.suites)]:
         raise ValueError(f"There is a suite {raw['name']!r} already; choose another name.")
     suite = save_suite(lab.settings.suites, raw)
-    return [
-        *show_toast(f"Suite {escape(suite.name)} saved; Run the suites takes it along.", (task_name, suite.name)),
-        "",
-    ]
+    words = f"Suite {escape(suite.name)} saved for {escape(suite.task.title)}; Run the suites takes it along."
+    return show_toast(words, (suite.task.name, suite.name))
 
 
 @known_errors

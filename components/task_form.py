@@ -29,6 +29,27 @@ class TaskForms:
         return list(self.groups.values())
 
 
+RUN = "() => document.querySelector('#probe-run').click()"
+"""What the page does once a form was filled from another tab: an old answer must not stand beside it."""
+
+
+@dataclass(frozen=True)
+class ProbeDoor:
+    """The way from another tab to the Probe tab, its form filled."""
+
+    tabs: gr.Tabs
+    forms: TaskForms
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.tabs, *self.forms.all_inputs]
+
+
+def open_in_probe(task_name: str, example: Example) -> list[Any]:
+    """Updates for `ProbeDoor.outputs`: the example in the Probe tab, to run, explain and judge."""
+    return [gr.Tabs(selected="probe"), *fill_form(task_name, example)]
+
+
 def task_choice() -> gr.Radio:
     """The task that every tab works on."""
     choices = [(task.title, name) for name, task in TASKS.items()]

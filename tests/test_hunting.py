@@ -57,6 +57,9 @@ def test_the_tab_says_what_to_try_and_what_it_is_least_sure_of(lab):
     assert "Nothing tried yet" in costs
     log_probe(lab.db(), TASK, live_version(lab.db(), "nli"), "negation", 0.8)
     assert "negation" in hunt.show_hunt(lab, "nli")[2]
-    table = hunt.show_unsure(lab, "nli")
-    shares = [int(part.split(" %")[0]) for part in table.split('<td class="num">')[1:]]
+    choices = hunt.show_unsure(lab, "nli")["choices"]
+    shares = [int(text.rsplit(", ", 1)[1].split(" %")[0]) for text, _ in choices]
     assert shares == sorted(shares)
+    tabs, premise, hypothesis, *_ = hunt.open_unsure(lab, "nli", choices[0][1])
+    assert tabs.selected == "probe"
+    assert choices[0][0].startswith(f"{premise} ▸ {hypothesis}"[:150])

@@ -1,5 +1,8 @@
 """Suite results are kept by version, and their failing rows become corrections that can be taken back."""
 
+from html import escape
+
+import gradio as gr
 import pytest
 
 from components import figures, spots, suite_form
@@ -100,8 +103,22 @@ def test_the_tab_runs_every_suite_and_shows_the_biggest_first(lab):
     assert plot["visible"]
     chosen = spots.show_suite(lab, "sentiment", menu["value"], names["value"])
     assert len(chosen[2]) == worst["failed"]
-    found = spots.pick_cell(lab, "sentiment", f"{menu['value']}|simple_negation")
+    assert "expected: " in chosen[0]
+    _, *form = spots.open_ticked(lab, "sentiment", chosen[2], [1, 0])
+    assert chosen[2][0]["example"]["text"] in form
+    task_name, *found = spots.pick_cell(lab, f"{menu['value']}|simple_negation")
+    assert task_name == "sentiment"
     assert [update["value"] for update in found] == [menu["value"], "simple_negation"]
+    with pytest.raises(gr.Error, match="has not run tall_tales yet"):
+        spots.pick_cell(lab, f"{menu['value']}|tall_tales")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_catalogue_says_what_each_suite_tests_with_an_example(lab, task):
+    html = spots.show_catalogue(lab, task)
+    suites = all_suites(task, lab.settings.suites)
+    assert html.count("expected: ") == len(suites)
+    assert all(escape(suite.tests) in html for suite in suites)
 
 
 def test_the_map_has_a_cell_for_each_capability_and_version():
@@ -172,5 +189,13 @@ def test_a_suite_of_ones_own_is_previewed_saved_run_and_taken_back(lab):
     list(spots.run_all(lab, "nli", None))
     (result,) = [row for row in suite_results(lab.db(), "nli") if row["suite"] == "tall_tales"]
     assert result["rows"] == 6  # all that three words give
+    file = lab.settings.suites / "nli" / "tall_tales.json"
+    kept = file.rename(lab.settings.workspace / "taken-away.json")
+    *_, saved, preview, _ = suite_form.keep_file(lab, str(kept))
+    assert file.exists()
+    assert "saw the" in preview
     suite_form.undo(lab, saved)
     assert "tall_tales" not in [suite.name for suite in all_suites("nli", lab.settings.suites)]
+    kept.write_text("{}", encoding="utf-8")
+    with pytest.raises(gr.Error, match=r"taken-away.json: 'name' is missing"):
+        suite_form.keep_file(lab, str(kept))

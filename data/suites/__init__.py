@@ -3,7 +3,7 @@
 from data.suites.base import Suite, SuiteError, Template
 from data.suites.compose import compose, remove_suite, save_suite
 from data.suites.expand import expand, passes, split_suite, split_words
-from data.suites.load import all_suites, load_suites, load_words, parse_suite
+from data.suites.load import all_suites, load_suites, load_words, parse_suite, read_suite
 
 __all__ = [
     "Suite",
@@ -16,6 +16,7 @@ __all__ = [
     "load_words",
     "parse_suite",
     "passes",
+    "read_suite",
     "remove_suite",
     "save_suite",
     "split_suite",

@@ -90,6 +90,11 @@ def parse_suite(raw: Any, source: str, words: Mapping[str, list[Entry]] | None =
     return suite
 
 
+def read_suite(path: Path) -> Suite:
+    """The suite in one file, whose slots may name the shipped word lists. Raises SuiteError."""
+    return parse_suite(_read_json(path), path.name)
+
+
 def _parse_slot(name: str, value: Any, source: str, words: Mapping[str, list[Entry]]) -> list[Entry]:
     if not re.fullmatch("[a-z_]+", name):
         raise SuiteError(f"{source}: expected as slot name small letters and '_'; found {name!r}.")
