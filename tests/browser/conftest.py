@@ -74,10 +74,20 @@ class App:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
+    yield from running(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app for a file's tests, which do not mind what the others stored."""
+    yield from running(tmp_path_factory.mktemp("shared"))
+
+
+def running(folder: Path) -> Iterator[App]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = App(tmp_path / "workspace", port)
+    app = App(folder / "workspace", port)
     app.start()
     yield app
     app.stop()
@@ -94,9 +104,9 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def visit(page: Page, app: App) -> None:
+def visit(page: Page, app: App, theme: str = "light") -> None:
     """Opens the app's page and waits until it answers to keys."""
-    page.goto(app.url)
+    page.goto(f"{app.url}?__theme={theme}")
     expect(page.get_by_role("tab", name="Probe")).to_be_visible()
     page.wait_for_function("window.blindspotShortcuts === true")
 
@@ -110,15 +120,20 @@ def visit_again(page: Page, app: App) -> Page:
 
 
 @pytest.fixture
-def page(browser: Browser, app: App) -> Iterator[Page]:
-    """The app's page, at its Probe tab."""
+def blank_page(browser: Browser) -> Iterator[Page]:
+    """A page of a fresh context, nothing opened yet."""
     expect.set_options(timeout=30_000)
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(30_000)
-    page = context.new_page()
-    visit(page, app)
-    yield page
+    yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def page(blank_page: Page, app: App) -> Page:
+    """The app's page, at its Probe tab."""
+    visit(blank_page, app)
+    return blank_page
 
 
 @pytest.fixture
