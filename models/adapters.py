@@ -138,6 +138,8 @@ def write_weights(folder: Path, model: torch.nn.Module, tokenizer: Any, adapted:
         (folder / "README.md").unlink(missing_ok=True)  # peft's empty template; the worker writes the card
         config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         config["base_model_name_or_path"] = None  # version.json names the base; no machine's path goes out
+        if isinstance(config["target_modules"], list):
+            config["target_modules"].sort()  # peft's is a set: the same run is to write the same file
         (folder / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         return
     if hasattr(model, "merge_and_unload"):

@@ -101,9 +101,9 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
         "",
         *[f"- {_recipe(run)}" for run in runs],
         "",
-        f"Seed {recipe['seed']}, {training['rows']} rows in all; {training['seconds'] / 60:.0f} min on "
+        f"Seed {recipe['seed']}, {training['rows']} rows{' in all' if 'average' in plan else ' in the last run'}; {training['seconds'] / 60:.0f} min on "
         f"{training['device']} in {training['precision']}."
-        + (" The adapters of the runs are averaged." if len(runs) > 1 else "")
+        + (" The adapters of the runs are averaged." if "average" in plan else "")
         + (f" Then logits are moved: {_shifts(plan['label_shift'])}." if "label_shift" in plan else "")
         + f" `python -m models.starter.train --task {task.name} --data DIR` makes it.",
         "",
@@ -162,10 +162,14 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
 
 
 def runs_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """The training runs of a recipe: itself, or those that it averages, in the order they were made."""
+    """The training runs of a recipe: itself, or those that it averages, after those that they go on from."""
+    before = list(plan.get("average", {}))
+    if (parent := plan.get("parent")) and parent not in TASKS:
+        before.append(parent)
+    runs = [run for name in before for run in runs_of(read_plan(RECIPES / f"{name}.json"))]
     if "average" not in plan:
-        return [plan]
-    return [run for name in plan["average"] for run in runs_of(read_plan(RECIPES / f"{name}.json"))]
+        runs.append(plan)
+    return [run for i, run in enumerate(runs) if run not in runs[:i]]
 
 
 def _taken(options: dict[str, Any] | None) -> str:
