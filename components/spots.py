@@ -222,6 +222,8 @@ def run_all(lab: Lab, task_name: str, version_id: str | None) -> Iterator[list[A
         db, task = lab.db(), get_task(task_name)
         version_id = version_id or live_version(db, task_name)
         suites = all_suites(task_name, lab.settings.suites)
+        if not suites:
+            raise ValueError(f"Task {task_name!r} has no suite yet: write one below.")
         yield [progress_html(0, len(suites), "loading"), *busy]
         predictor = lab.serving.predictor(task_name, version_id)
         taught = taught_hashes(db, version_id)

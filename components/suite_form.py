@@ -24,6 +24,7 @@ TEMPLATES = {
     "Today the {person1} {verb} the {person2}. | The {person1} {verb} the {person2}.",
     "sentiment": "The {person} was not bad at all. | positive\nThe {person} was fine. || The {person} was superb. | "
     "positive up",
+    "labels": "The {person1} fixed the pump. | work / weather / music | 1",
     "commonsense": "The {person1} {verb} the {person2}. | Who was {verb}? | the {person1} / the {person2} | 2",
 }
 HELP = (

@@ -15,7 +15,7 @@ from components import highlight
 from components.compare import build_compare
 from components.context import Lab
 from components.errors import known_errors
-from components.prompt_form import build_prompt_form
+from components.prompt_form import build_prompt_form, build_zero_shot
 from components.toast import build_toast, hide_toast, show_toast
 from data.versions import (
     get_version,
@@ -46,6 +46,7 @@ def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab)
     with gr.Accordion("Card of the version", open=False):
         card = gr.Markdown(NO_CARD)
     save_prompt, saving = build_prompt_form(lab, chosen)
+    zero_shot, making = build_zero_shot(lab, task, tab)
     with gr.Accordion("Promotions so far", open=False):
         history = gr.HTML()
     build_compare(lab, task, tab)
@@ -57,6 +58,7 @@ def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab)
     gr.on([tab.select, task.change], **again)
     chosen.change(lab.bind(show_card), [chosen], [card], **quiet)
     save_prompt.click(**saving).success(**again)
+    zero_shot.click(**making).success(**again)
     promote.click(lab.bind(promote_chosen), [chosen, reason, annotator], toast.outputs, queue=False).success(**again)
     back.click(lab.bind(roll_task_back), [task, annotator], toast.outputs, queue=False).success(**again)
     toast.undo.click(lab.bind(undo), [toast.token, annotator], toast.outputs, queue=False).success(**again)

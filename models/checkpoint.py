@@ -21,7 +21,7 @@ from data.tasks import Task, get_task
 from models.encoder import ENCODER, encoder_dir
 from models.folders import ADAPTER, ADAPTER_CONFIG, WEIGHTS, CheckpointError, read_card
 from models.heads import Head, make_head
-from models.kinds import LIKELIHOOD, auto_class, card_kind, check_kind, read_config
+from models.kinds import LIKELIHOOD, auto_class, base_labels, card_kind, check_kind, read_config
 from models.placement import is_quantized, placement
 
 LOADING = threading.Lock()
@@ -74,14 +74,11 @@ def load_base(
     auto = auto_class(card)
     options: dict[str, Any] = {"use_safetensors": True, "trust_remote_code": False, **placement(card, device)}
     if card["base"] != ENCODER:
-        check_kind(task, card_kind(card), read_config(source), source)
+        check_kind(task, card_kind(card), read_config(source), source, card.get("label_map"))
     if attention:
         options["attn_implementation"] = attention
-    if card["base"] == ENCODER and task.labels:
-        options |= {
-            "id2label": dict(enumerate(task.labels)),
-            "label2id": {label: i for i, label in enumerate(task.labels)},
-        }
+    if card["base"] == ENCODER and (labels := base_labels(card)):
+        options |= {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # the encoder's new head is no news
     logging.disable_progress_bar()

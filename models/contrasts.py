@@ -106,8 +106,13 @@ def commonsense_contrasts(example: Example, label: int, rng: random.Random) -> I
     """Another choice made right by exchanging two names or persons, the question without NOT, a choice fewer."""
     yield from _exchanged(example, label)
     yield from _without_not(example, label)
+    yield from choice_contrasts(example, label, rng)
+
+
+def choice_contrasts(example: Example, label: int, rng: random.Random) -> Iterator[Row]:
+    """A wrong choice fewer, where no choice speaks of the others."""
     choices = example["choices"]
-    said = Wording.of(" . ".join([example["question"], *choices])).low
+    said = Wording.of(" . ".join([example.get("question", ""), *choices])).low
     if len(choices) > 2 and not BETWEEN_CHOICES & set(said):
         out = rng.choice([i for i in range(len(choices)) if i != label])
         kept = [i for i in range(len(choices)) if i != out]

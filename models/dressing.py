@@ -75,9 +75,8 @@ MOST_WORDS = 80
 
 def dress(task: Task, example: Example, rng: random.Random) -> tuple[Example, str] | None:
     """The example in other company, and what was done; None where no rule fits. Its label stays."""
-    return {"nli": _dress_nli, "sentiment": _dress_sentiment, "commonsense": _dress_commonsense}[task.name](
-        example, rng
-    )
+    ways = {"nli": _dress_nli, "sentiment": _dress_sentiment, "commonsense": _dress_commonsense}
+    return ways[task.name](example, rng) if task.name in ways else None
 
 
 def _dress_nli(example: Example, rng: random.Random) -> tuple[Example, str] | None:

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 
 from data.tasks import Example, Task
-from data.tasks.template import parse_template
+from data.tasks.template import Claim, parse_claim, parse_template
 from models.folders import CheckpointError
 from models.inputs import Batch, Encoded, collate, pad, pad_id, scatter_groups, window
-from models.kinds import LIKELIHOOD, card_kind
+from models.kinds import ENTAILED, ENTAILMENT, LIKELIHOOD, card_kind, output_names
 
 Place = tuple[int, int, int]
 """Where a token stands: the text's number, and from which character to which."""
@@ -179,16 +179,47 @@ class ChoiceHead(PairHead):
         return model(**{name: value.unsqueeze(1) for name, value in batch.items()}).logits[:, 0]
 
 
+@dataclass(frozen=True)
+class EntailmentHead(PairHead):
+    """An inference model: the text is the premise, and a hypothesis for each label says that it has it.
+
+    The score is the logit of entailment, as zero-shot classification reads it (Yin et al. 2019).
+    """
+
+    claim: Claim
+    output: int
+    """The model's output for entailment."""
+
+    def pairs(self, example: Example) -> list[tuple[str, str | None]]:
+        text = self.claim.text(self.task, example)
+        return [(text, hypothesis) for hypothesis in self.claim.hypotheses(self.task, example)]
+
+    def logits(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        inputs = {name: value for name, value in batch.items() if name != "group_sizes"}
+        return scatter_groups(self.label_logits(model, inputs, 0).float(), batch["group_sizes"])
+
+    def texts(self, example: Example, label: int) -> dict[str, str]:
+        text, hypothesis = self.pairs(example)[label]
+        return {"Text": text, "Claim": hypothesis or ""}
+
+    def label_logits(self, model: torch.nn.Module, batch: Batch, label: int) -> torch.Tensor:
+        return model(**batch).logits[:, self.output]
+
+
 def make_head(task: Task, card: dict[str, Any], config: Any, tokenizer: Any) -> Head:
     """The head of a loaded checkpoint, by its version's card. Raises CheckpointError."""
     limit = window(config, tokenizer)
-    if card_kind(card) == LIKELIHOOD:
-        from models.likelihood import LikelihoodHead
+    try:
+        if card_kind(card) == LIKELIHOOD:
+            from models.likelihood import LikelihoodHead
 
-        try:
             return LikelihoodHead(task, tokenizer, limit, parse_template(task, card.get("template")))
-        except ValueError as error:
-            raise CheckpointError(str(error)) from None
+        if card_kind(card) == ENTAILMENT:
+            names = output_names(config, card.get("label_map"))
+            output = next(i for i, name in names.items() if name == ENTAILED)
+            return EntailmentHead(task, tokenizer, limit, parse_claim(task, card.get("template")), output)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from None
     if task.head == "multiple_choice":
         return ChoiceHead(task, tokenizer, limit)
     return ClassifierHead(task, tokenizer, limit, label_order(task, config, card))
@@ -199,8 +230,7 @@ def label_order(task: Task, config: Any, card: dict[str, Any]) -> tuple[int, ...
 
     `card["label_map"]` may name the model's labels ({"LABEL_0": "entailment"}). Raises CheckpointError.
     """
-    names = card.get("label_map") or {}
-    found = {i: str(names.get(name, name)).casefold() for i, name in dict(config.id2label).items()}
+    found = output_names(config, card.get("label_map"))
     order = []
     for label in task.labels:
         outputs = [i for i, name in found.items() if name == label]

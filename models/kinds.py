@@ -13,26 +13,38 @@ CLASSIFIER = "classifier"
 """A checkpoint with the task's own head: sequence classification, or multiple choice."""
 LIKELIHOOD = "likelihood"
 """A causal language model: the likelihood of each answer after a prompt (`models.likelihood`)."""
-KINDS = (CLASSIFIER, LIKELIHOOD)
+ENTAILMENT = "entailment"
+"""An inference checkpoint on another task: does the text entail that it has a label (Yin et al. 2019)?"""
+KINDS = (CLASSIFIER, LIKELIHOOD, ENTAILMENT)
+ENTAILED = "entailment"
+"""The output that such a checkpoint is read at."""
 FOUR_BIT = "4bit"
 LOADS = (FOUR_BIT,)
 """What a version's card may ask for under `load` (`models.placement`)."""
 
 
-def detect_kind(task: Task, source: str | Path, wanted: str | None = None) -> str:
+def detect_kind(
+    task: Task, source: str | Path, wanted: str | None = None, label_map: dict[str, str] | None = None
+) -> str:
     """How the checkpoint can answer the task, by its configuration; `wanted` is what a person said.
 
     Raises CheckpointError where it cannot be read or is of another sort, and ValueError on an unknown kind.
     """
     if wanted is not None and wanted not in KINDS:
-        raise ValueError(f"Expected as kind {' or '.join(KINDS)}; found {wanted!r}.")
+        raise ValueError(f"Expected as kind {', '.join(KINDS)}; found {wanted!r}.")
     config = read_config(source)
-    kind = wanted or (LIKELIHOOD if is_causal(config) else CLASSIFIER)
-    check_kind(task, kind, config, source)
+    kind = wanted or CLASSIFIER
+    if wanted is None and is_causal(config):
+        kind = LIKELIHOOD
+    elif wanted is None and ENTAILED not in task.labels and ENTAILED in output_names(config, label_map).values():
+        kind = ENTAILMENT
+    check_kind(task, kind, config, source, label_map)
     return kind
 
 
-def check_kind(task: Task, kind: str, config: Any, source: str | Path) -> None:
+def check_kind(
+    task: Task, kind: str, config: Any, source: str | Path, label_map: dict[str, str] | None = None
+) -> None:
     """Raises CheckpointError where the checkpoint's architecture is of another sort than its version says."""
     found = ", ".join(getattr(config, "architectures", None) or []) or "no architecture"
     if kind == LIKELIHOOD and not is_causal(config):
@@ -45,6 +57,19 @@ def check_kind(task: Task, kind: str, config: Any, source: str | Path) -> None:
             f"Expected a {task.head} checkpoint for task {task.name!r} in {source}; found {found}, a causal language "
             f"model. Leave --kind out, or pass --kind {LIKELIHOOD}, and it answers by likelihood."
         )
+
+    names = output_names(config, label_map)
+    if kind == ENTAILMENT and ENTAILED not in names.values():
+        raise CheckpointError(
+            f"Expected an inference checkpoint with an output {ENTAILED!r} in {source}; found {found} with "
+            f"{', '.join(names.values())}. Name an inference model, or its outputs by --label-map."
+        )
+
+
+def output_names(config: Any, label_map: dict[str, str] | None = None) -> dict[int, str]:
+    """A classifier's outputs and what they are called, by the map where it names them."""
+    names = label_map or {}
+    return {i: str(names.get(name, name)).casefold() for i, name in dict(config.id2label).items()}
 
 
 def is_causal(config: Any) -> bool:
@@ -84,7 +109,11 @@ def auto_class(card: dict[str, Any]) -> Any:
 
     if card_kind(card) == LIKELIHOOD:
         return modeling_auto.AutoModelForCausalLM
-    return {
-        "sequence_classification": modeling_auto.AutoModelForSequenceClassification,
-        "multiple_choice": modeling_auto.AutoModelForMultipleChoice,
-    }[get_task(card["task"]).head]
+    if card_kind(card) == ENTAILMENT or get_task(card["task"]).head == "sequence_classification":
+        return modeling_auto.AutoModelForSequenceClassification
+    return modeling_auto.AutoModelForMultipleChoice
+
+
+def base_labels(card: dict[str, Any]) -> tuple[str, ...]:
+    """What the outputs of the embedded encoder's head are called; none for choices."""
+    return get_task("nli" if card_kind(card) == ENTAILMENT else card["task"]).labels

@@ -71,7 +71,11 @@ def contrasts(task: Task, example: Example, label: int, *, count: int, seed: int
     if count < 1 or sum(map(len, substitution.read_texts(task, example).values())) > MAX_WORDS:
         return []
     rng = random.Random(f"{seed} contrasts {_key(example)}")
-    made = {"nli": rules.nli_contrasts, "sentiment": rules.sentiment_contrasts}
+    made = {
+        "nli": rules.nli_contrasts,
+        "sentiment": rules.sentiment_contrasts,
+        "labels": rules.choice_contrasts,
+    }
     make = made.get(task.name, rules.commonsense_contrasts)
     parents = [(example, label)]
     own = siblings(task, example, label, count=count, seed=seed)

@@ -21,6 +21,8 @@ from data.versions import promote_version
 from settings import Settings
 
 MAX_TOKENS = 96
+STARTED = ("nli", "sentiment", "commonsense")
+"""The tasks that come with a starter and suites of their own; the others are answered by entailment."""
 
 hypothesis.settings.register_profile("blindspot", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("blindspot")
@@ -91,6 +93,19 @@ def tiny_store(tiny_settings: Settings) -> Iterator[Database]:
 def lab(tiny_settings: Settings) -> Iterator[Lab]:
     """What the tabs' handlers work with, its tiny live models answering."""
     lab = Lab(tiny_settings)
+    lab.start_serving()
+    yield lab
+    lab.serving.stop()
+
+
+@pytest.fixture
+def lm_lab(settings: Settings, store: Database, tiny_lm: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """The tabs' handlers, with the tiny language model answering for sentiment."""
+    from models.registry import register_pretrained
+
+    monkeypatch.setattr("models.registry.STARTERS", settings.workspace / "no-starters")
+    promote_version(store, register_pretrained(settings, store, "sentiment", str(tiny_lm)), by="test")
+    lab = Lab(settings)
     lab.start_serving()
     yield lab
     lab.serving.stop()

@@ -6,7 +6,6 @@ from itertools import product
 
 import pytest
 
-from components.context import Lab
 from components.probe import explain, run_probe, save_wrong
 from components.prompt_form import read_answers, save_prompt, show_prompt
 from components.task_form import fill_form
@@ -25,17 +24,6 @@ NEGATIVE = TASK.labels.index("negative")
 FAR = dataclasses.replace(
     recipes.preset("quick"), rank=16, min_steps=0, epochs=3, learning_rate=5e-3, variants=240, retention_rows=80
 )
-
-
-@pytest.fixture
-def lm_lab(settings, store, tiny_lm, monkeypatch):
-    """The tabs' handlers, with the tiny language model answering for sentiment."""
-    monkeypatch.setattr("models.registry.STARTERS", settings.workspace / "no-starters")
-    promote_version(store, register_pretrained(settings, store, "sentiment", str(tiny_lm)), by="test")
-    lab = Lab(settings)
-    lab.start_serving()
-    yield lab
-    lab.serving.stop()
 
 
 def texts():
@@ -113,13 +101,14 @@ def test_an_exported_language_model_is_a_plain_one(lm_lab, settings, store, tmp_
 
 def test_the_prompt_is_edited_in_the_page(lm_lab, store):
     version_id = live_version(store, "sentiment")
-    _, prompt, answers, calibrated = show_prompt(lm_lab, version_id)
-    assert prompt == TASK.prompt
+    _, _, prompt, answers, calibrated = show_prompt(lm_lab, version_id)
+    assert prompt["value"] == TASK.prompt
     assert answers["value"].splitlines()[0] == "negative: negative"
+    assert calibrated["value"] is True
     with pytest.raises(Exception, match="missing"):
-        save_prompt(lm_lab, version_id, "Good or bad?", answers["value"], calibrated)
-    save_prompt(lm_lab, version_id, "{text} Good or bad?", "negative: bad\nneutral: so\npositive: good", calibrated)
+        save_prompt(lm_lab, version_id, "Good or bad?", answers["value"], True)
+    save_prompt(lm_lab, version_id, "{text} Good or bad?", "negative: bad\nneutral: so\npositive: good", True)
     (made,) = store.query("SELECT id FROM versions WHERE parent_id = ?", [version_id])
-    assert show_prompt(lm_lab, made["id"])[1] == "{text} Good or bad?"
+    assert show_prompt(lm_lab, made["id"])[2]["value"] == "{text} Good or bad?"
     with pytest.raises(ValueError, match="expected lines such as negative: yes; found 'bad'"):
         read_answers(TASK, "bad")

@@ -20,6 +20,7 @@ EXAMPLES = {
         {"context": "It rains.", "question": "What helps?", "choices": ["a hat", "an old umbrella", "ice"]},
         {"context": "", "question": "What is cold?", "choices": ["fire", "ice"]},
     ],
+    "labels": [{"text": "Hail broke the panes.", "choices": ["cooking", "bad weather"]}],
 }
 
 
@@ -206,7 +207,7 @@ def test_a_language_model_is_no_classifier(settings, store, tiny_lm):
 def test_a_classifier_is_no_language_model(settings, store, tiny_checkpoint):
     with pytest.raises(CheckpointError, match=r"Expected a causal .*found BertForSequenceClassification.*--kind"):
         register_pretrained(settings, store, "nli", str(tiny_checkpoint), kind="likelihood")
-    with pytest.raises(ValueError, match="Expected as kind classifier or likelihood; found 'magic'"):
+    with pytest.raises(ValueError, match="Expected as kind classifier, likelihood, entailment; found 'magic'"):
         register_pretrained(settings, store, "nli", str(tiny_checkpoint), kind="magic")
 
 

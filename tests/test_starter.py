@@ -23,6 +23,7 @@ from models.starter import datasets
 from models.starter.card import MEASURED, PLOT, card_text, report_text, runs_of
 from models.starter.evaluation import own_sets, table_text
 from models.starter.train import HEAD, RECIPES, copy_parent, mixture, read_plan
+from tests.conftest import STARTED
 
 NLI = TASKS["nli"]
 MAX_ADAPTER_BYTES = 12_000_000
@@ -176,7 +177,7 @@ def test_hub_rows_are_mapped_by_column_and_label_name(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", STARTED)
 def test_the_shipped_starter_is_whole_small_and_better_than_chance_on_the_own_sets(task):
     assert (STARTERS / task / ADAPTER).stat().st_size < MAX_ADAPTER_BYTES
     predictor = Predictor.load(STARTERS / task)
@@ -187,7 +188,7 @@ def test_the_shipped_starter_is_whole_small_and_better_than_chance_on_the_own_se
     assert f"| own | retention | {retention['rows']} |" in table_text(table)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", STARTED)
 def test_a_version_answers_the_same_to_the_bit_each_time_it_is_loaded(task):
     examples = [row["example"] for row in seed_rows(TASKS[task], "gallery")[:24]]
     first, second = (Predictor.load(STARTERS / task).predict(examples) for _ in range(2))
@@ -198,7 +199,7 @@ NOT_FOR_ALL = {"sick", "xnli_en", "airline_tweets"}
 """Public sets for non-commercial use alone: nothing that is shipped may have learnt from them."""
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", STARTED)
 def test_the_card_is_what_the_figures_and_the_recipe_say(task):
     plan, folder = read_plan(RECIPES / f"{task}.json"), STARTERS / task
     for run in runs_of(plan):

@@ -8,7 +8,7 @@ from data.examples import Answer, flag_example, get_verdict
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.twins import EACH, offer_twins
-from tests.conftest import nli
+from tests.conftest import STARTED, nli
 
 NLI = TASKS["nli"]
 SWAP = nli("The chemist followed the burglar.", "The burglar followed the chemist.")
@@ -58,7 +58,7 @@ def test_twins_of_the_gallery_are_few_distinct_and_of_both_kinds(name):
         assert task.content_hash(row["example"]) not in hashes
         assert found == offer_twins(task, row["example"], row["label"])
         both += {variant.relation for variant in found} == {"sibling", "contrast"}
-    assert both >= 10
+    assert both >= 10 or name not in STARTED
 
 
 def test_role_swap_gives_eight_rows_of_several_rules():

@@ -68,6 +68,8 @@ class Task:
     """What a language model is asked: `data.tasks.template`."""
     answers: tuple[str, ...] = ()
     """The words that stand for each label after the prompt; empty where the labels are choices."""
+    claim: str = "This text is {label}."
+    """What an inference model is asked of a text and a label."""
     categories: tuple[str, ...] = CATEGORIES
 
     def parse_example(self, row: Mapping[str, Any]) -> Example:

@@ -1,4 +1,5 @@
-"""How a task's input becomes a prompt for a language model, and its labels the words to answer with."""
+"""How a task is put to a model that was not made for it: as a prompt for a language model, with words that answer
+it, or as claims about a text for an inference model. A version keeps its own wording."""
 
 from __future__ import annotations
 
@@ -54,6 +55,38 @@ class Template:
         return {"prompt": self.prompt, "answers": answers, "calibrated": self.calibrated}
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What an inference model is asked of a text: whether it entails a claim with `{label}` filled in."""
+
+    claim: str
+    answers: tuple[str, ...]
+    """The words for each label, in the task's order; empty where choices are the labels."""
+
+    def text(self, task: Task, example: Example) -> str:
+        """The premise: the example's text fields."""
+        return "\n".join(example[f.name] for f in task.fields if f.kind == "text" and example[f.name])
+
+    def hypotheses(self, task: Task, example: Example) -> list[str]:
+        """One for each of `task.label_names(example)`."""
+        return [self.claim.replace("{label}", words) for words in (self.answers or task.label_names(example))]
+
+    def to_dict(self, task: Task) -> dict[str, Any]:
+        return {"claim": self.claim, "answers": dict(zip(task.labels, self.answers, strict=True))}
+
+
+def parse_claim(task: Task, value: Mapping[str, Any] | None) -> Claim:
+    """The claim of a version's card, or the task's own where it has none. Raises ValueError."""
+    if value is None:
+        return Claim(task.claim, task.labels)
+    _check_object(value, "claim", ("answers",))
+    if value["claim"].count("{label}") != 1:
+        raise ValueError(
+            f"The claim: expected the slot {{label}} once, as in {task.claim!r}; found {value['claim']!r}."
+        )
+    return Claim(value["claim"], _parse_answers(task, value.get("answers"), task.labels))
+
+
 def default_template(task: Task) -> Template:
     return Template(task.prompt, task.answers)
 
@@ -62,15 +95,25 @@ def parse_template(task: Task, value: Mapping[str, Any] | None) -> Template:
     """The template of a version's card, or the task's own where it has none. Raises ValueError."""
     if value is None:
         return default_template(task)
-    if not isinstance(value, Mapping) or not isinstance(value.get("prompt"), str):
-        raise ValueError(f'The template: expected an object with "prompt" and "answers"; found {value!r:.80}.')
-    unknown = sorted(set(value) - {"prompt", "answers", "calibrated"})
+    _check_object(value, "prompt", ("answers", "calibrated"))
+    _check_slots(task, value["prompt"])
+    words = _parse_answers(task, value.get("answers"), task.answers)
+    return Template(value["prompt"], words, bool(value.get("calibrated", True)))
+
+
+def _check_object(value: Any, main: str, others: tuple[str, ...]) -> None:
+    """Raises ValueError unless `value` is a mapping with a text under `main` and nothing unknown."""
+    if not isinstance(value, Mapping) or not isinstance(value.get(main), str):
+        raise ValueError(f'The template: expected an object with "{main}" and "answers"; found {value!r:.80}.')
+    unknown = sorted(set(value) - {main, *others})
     if unknown:
-        raise ValueError(f"The template: expected prompt, answers and calibrated; found {', '.join(unknown)} too.")
-    prompt = value["prompt"]
-    _check_slots(task, prompt)
-    answers = value.get("answers") or dict(zip(task.labels, task.answers, strict=True))
-    if set(answers) != set(task.labels):
+        raise ValueError(f"The template: expected {main}, {', '.join(others)}; found {', '.join(unknown)} too.")
+
+
+def _parse_answers(task: Task, value: Any, own: tuple[str, ...]) -> tuple[str, ...]:
+    """The words for each label, `own` where there is no value. Raises ValueError."""
+    answers = value or dict(zip(task.labels, own, strict=True))
+    if not isinstance(answers, Mapping) or set(answers) != set(task.labels):
         raise ValueError(
             f"The template's answers: expected words for {', '.join(task.labels) or 'none, choices are'}; "
             f"found them for {', '.join(map(str, answers)) or 'none'}."
@@ -82,7 +125,7 @@ def parse_template(task: Task, value: Mapping[str, Any] | None) -> Template:
             raise ValueError(
                 f"The template's answers: expected words of its own for each label; {label} has {wrong}."
             )
-    return Template(prompt, words, bool(value.get("calibrated", True)))
+    return words
 
 
 def _check_slots(task: Task, prompt: str) -> None:
