@@ -46,7 +46,7 @@ app.add_typer(users, name="users")
 app.command("backup")(backup_store)
 app.command("restore")(restore_store)
 
-TaskName = Annotated[str, typer.Option("--task", help="nli, sentiment or commonsense")]
+TaskName = Annotated[str, typer.Option("--task", help="nli, sentiment, commonsense or labels")]
 Workspace = Annotated[Path | None, typer.Option(help="Where everything is kept [default: workspace]")]
 Input = Annotated[Path, typer.Option("--input", help="Rows, as .jsonl or .csv")]
 VersionId = Annotated[str | None, typer.Option("--version", help="[default: the live one]")]
@@ -247,17 +247,28 @@ def run_all_suites(
     task: TaskName,
     version: VersionId = None,
     rows: Annotated[int, typer.Option(help="Rows of each suite", min=1, max=200)] = 100,
+    guidance: Annotated[str | None, typer.Option(help="question, goal, constraint or examples: with it too")] = None,
     as_json: AsJson = False,
     workspace: Workspace = None,
 ) -> None:
     """How often a version fails each suite of the task, most failed first; the Blind spots tab shows it too."""
     from data.suite_results import save_result, taught_hashes
     from data.suites import all_suites
-    from models.suites import run_suites
+    from models.suites import guidance_verdict, run_guided, run_suites
 
     with lab(workspace) as (settings, db):
         chosen = get_task(task)
         predictor = load_predictor(settings, db, chosen, version)
+        if guidance:
+            found = [run_guided(predictor, suite, guidance, rows) for suite in all_suites(task, settings.suites)]
+            found = [{**r, "verdict": guidance_verdict(r)} for r in sorted(found, key=lambda r: -r["failed"])]
+            lines = [
+                f"{r['suite']:<24} fails {100 * r['failed'] / r['rows']:5.1f} %, with guidance "
+                f"{100 * r['failed_guided'] / r['rows']:5.1f} %  {r['verdict']:<9} {r['category']}"
+                for r in found
+            ]
+            show({"version": predictor.version_id, "guidance": guidance, "suites": found}, as_json, "\n".join(lines))
+            return
 
         def keep(result: dict[str, Any]) -> None:
             save_result(db, chosen, predictor.version_id, result)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -15,20 +17,31 @@ log = logging.getLogger("blindspot.page")
 
 
 def known_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Turns errors that carry a message for the person into a red note on the page."""
+    """Turns errors that carry a message for the person into a red note on the page, also those of a stream."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def streamed(*values: Any) -> Any:
+            with told(handler.__name__):
+                yield from handler(*values)
+
+        return streamed
 
     @functools.wraps(handler)
     def wrapped(*values: Any) -> Any:
-        try:
+        with told(handler.__name__):
             return handler(*values)
-        except gr.Error:
-            raise
-        except (
-            ValueError,
-            StoreError,
-            RuntimeError,
-        ) as error:  # CheckpointError and EncoderError are RuntimeErrors
-            log.warning("%s: %s", handler.__name__, error)
-            raise gr.Error(str(error), duration=12, print_exception=False) from error
 
     return wrapped
+
+
+@contextmanager
+def told(name: str) -> Iterator[None]:
+    """Known errors inside become the page's."""
+    try:
+        yield
+    except gr.Error:
+        raise
+    except (ValueError, StoreError, RuntimeError) as error:  # CheckpointError and EncoderError are RuntimeErrors
+        log.warning("%s: %s", name, error)
+        raise gr.Error(str(error), duration=12, print_exception=False) from error

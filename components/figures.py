@@ -179,6 +179,48 @@ def failure_trend(rows: list[dict[str, Any]], short: dict[str, str], height: int
     return finish(figure, f"{rows[0]['suite']}, version by version", height)
 
 
+def guidance_map(rows: list[dict[str, Any]]) -> go.Figure:
+    """Share of rows failed by capability without and with guidance; `rows` as `data.guided_results` lists them."""
+    rows = sorted(rows, key=lambda row: row["failed"] / row["rows"])
+    table = [[(row[name], row["rows"]) for name in ("failed", "failed_guided")] for row in rows]
+    names = [row["suite"].replace("_", " ") for row in rows]
+    figure = _share_map(table, ["without guidance", "with guidance"], names, "failed (%)")
+    return finish(figure, None, 90 + 22 * len(rows))
+
+
+def needle_map(cells: list[dict[str, Any]]) -> go.Figure:
+    """Share right by the depth of the deciding sentence and the length of the text, from `models.long_context`."""
+    lengths = list(dict.fromkeys(cell["words"] for cell in cells))
+    depths = list(dict.fromkeys(cell["depth"] for cell in cells))
+    found = {(cell["depth"], cell["words"]): (cell["right"], cell["rows"]) for cell in cells}
+    table = [[found.get((depth, words)) for words in lengths] for depth in depths]
+    figure = _share_map(table, [f"{words:,}" for words in lengths], [f"{100 * d:.0f} %" for d in depths], "found (%)")
+    figure.update_xaxes(title="words of the text", type="category")
+    figure.update_yaxes(title="depth of the deciding sentence", type="category", autorange="reversed")
+    return finish(figure, None, 340)
+
+
+def _share_map(table: list[list[tuple[int, int] | None]], x: list[str], y: list[str], title: str) -> go.Figure:
+    """A heat map of shares, each a (count, of how many)."""
+    figure = go.Figure()
+    return figure.add_heatmap(
+        z=[[cell and 100 * cell[0] / cell[1] for cell in line] for line in table],
+        x=x,
+        y=y,
+        text=[["" if cell is None else f"{100 * cell[0] / cell[1]:.0f}" for cell in line] for line in table],
+        customdata=[["" if cell is None else f"{cell[0]} of {cell[1]}" for cell in line] for line in table],
+        texttemplate="%{text}",
+        zmin=0,
+        zmax=100,
+        colorscale="Cividis",
+        xgap=2,
+        ygap=2,
+        colorbar={"title": title, "thickness": 12},
+        hovertemplate="%{y}<br>%{x}<br>%{z:.0f} % (%{customdata})<extra></extra>",
+        hoverongaps=False,
+    )
+
+
 def scatter_map(
     points: Any, groups: list[str], texts: list[str], ids: list[int], by: str, height: int = 520
 ) -> go.Figure:

@@ -43,7 +43,7 @@ def answer(
         f'<div class="verdict" role="status">{escape(shorten(names[top], 160))} <small>{escape(words)}</small></div>',
         f'<div class="meta">{_sure(probabilities[top])} · <code>{escape(version_id)}</code> · '
         f"{milliseconds:.0f} ms</div>",
-        bars(names, probabilities, task),
+        bars(names, probabilities, LABEL_COLORS if task.labels else {}),
     ]
     if dropped > 0:
         html.append(
@@ -53,11 +53,12 @@ def answer(
     return "".join(html) + "</div>"
 
 
-def bars(names: list[str], probabilities: list[float], task: Task) -> str:
+def bars(names: list[str], probabilities: list[float], colors: dict[str, str] | None = None) -> str:
+    """A bar for each name with its probability, the likeliest marked."""
     top = max(range(len(names)), key=probabilities.__getitem__)
     rows = []
     for i, (name, p) in enumerate(zip(names, probabilities, strict=True)):
-        color = LABEL_COLORS.get(name, ACCENT) if task.labels else ACCENT
+        color = (colors or {}).get(name, ACCENT)
         rows.append(
             f'<div class="bar{" top" if i == top else ""}"><span class="name">{escape(shorten(name, 140))}</span>'
             f'<span class="track" role="img" aria-label="{100 * p:.1f} percent">'
@@ -65,6 +66,11 @@ def bars(names: list[str], probabilities: list[float], task: Task) -> str:
             f'<span class="value">{100 * p:.1f} %</span></div>'
         )
     return "".join(rows)
+
+
+def visible_space(text: str) -> str:
+    """The text with marks in place of its white space."""
+    return text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
 
 
 def word_scores(segments: list[list[tuple[str, float]]], titles: list[str], label: str, about: str) -> str:

@@ -11,6 +11,9 @@ from components import highlight
 from components.context import Lab
 from components.counterfactuals import offer_edits
 from components.errors import known_errors
+from components.guidance import build_guidance
+from components.long_text import build_long_text
+from components.next_words import build_next_words
 from components.task_form import TaskForms, build_forms, fill_form, read_form, show_group
 from components.toast import build_toast, hide_toast, show_toast
 from components.twins import build_twins, hide, offer
@@ -85,6 +88,7 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
                 note = gr.HTML()
         with gr.Column(scale=6, min_width=360):
             result = gr.HTML(NO_ANSWER, elem_id="probe-result")
+            build_long_text(lab, answer)
             with gr.Group(visible=False) as judge:
                 with gr.Row(elem_classes="tight"):
                     right = gr.Button("Right", elem_id="probe-right")
@@ -114,6 +118,8 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
                     why = gr.Button("Show the words that count", scale=2, elem_id="probe-why")
                     flip = gr.Button("What would flip it?", scale=2, elem_id="probe-flip")
                 words = gr.HTML()
+            tried = build_guidance(lab, answer, spot)
+            build_next_words(lab, answer, remark)
     toast = build_toast("probe")
 
     judged = [judge, correction, expected, spot, remark, why_box, why_label, words]
@@ -136,10 +142,10 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
         **running,
     )
     clear.click(lab.bind(clear_form), [task], [*forms.all_inputs, note, result, answer, *judged], **running)
-    right.click(lab.bind(save_right), [answer, spot, annotator], [*toast.outputs, judge], **running)
+    right.click(lab.bind(save_right), [answer, spot, annotator, tried], [*toast.outputs, judge], **running)
     wrong.click(lambda: gr.update(visible=True), None, correction, **running)
     save.click(
-        lab.bind(save_wrong), [answer, expected, spot, remark, annotator], [*toast.outputs, judge], **running
+        lab.bind(save_wrong), [answer, expected, spot, remark, annotator, tried], [*toast.outputs, judge], **running
     ).success(lab.bind(offer), [answer, expected, toast.token], panel.outputs, **running)
     toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running).success(
         lambda: hide(), None, panel.outputs, **running
@@ -220,6 +226,7 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
         "label": prediction.label,
         "probabilities": prediction.probabilities,
         "version_id": served.version_id,
+        "dropped": prediction.tokens_dropped,
     }
     others = [(name, i) for i, name in enumerate(names) if i != prediction.label]
     likely = max((i for _, i in others), key=prediction.probabilities.__getitem__)
@@ -242,23 +249,37 @@ def clear_form(lab: Lab, task_name: str) -> list[Any]:
 
 
 @known_errors
-def save_right(lab: Lab, answer: dict[str, Any] | None, category: str, annotator: str) -> list[Any]:
-    """Confirms the answer that is shown."""
-    return _save(lab, answer, answer and answer["label"], category, "", annotator)
+def save_right(
+    lab: Lab, answer: dict[str, Any] | None, category: str, annotator: str, tried: dict[str, Any] | None = None
+) -> list[Any]:
+    """Confirms the answer that is shown; `tried` is what `components.guidance` tried beside it."""
+    return _save(lab, answer, answer and answer["label"], category, "", annotator, tried)
 
 
 @known_errors
 def save_wrong(
-    lab: Lab, answer: dict[str, Any] | None, expected: int | None, category: str, note: str, annotator: str
+    lab: Lab,
+    answer: dict[str, Any] | None,
+    expected: int | None,
+    category: str,
+    note: str,
+    annotator: str,
+    tried: dict[str, Any] | None = None,
 ) -> list[Any]:
     """Stores the expected label for the answer that is shown."""
     if expected is None:
         raise ValueError("Choose the expected label first.")
-    return _save(lab, answer, expected, category, note, annotator)
+    return _save(lab, answer, expected, category, note, annotator, tried)
 
 
 def _save(
-    lab: Lab, answer: dict[str, Any] | None, expected: int | None, category: str, note: str, annotator: str
+    lab: Lab,
+    answer: dict[str, Any] | None,
+    expected: int | None,
+    category: str,
+    note: str,
+    annotator: str,
+    tried: dict[str, Any] | None,
 ) -> list[Any]:
     if answer is None or expected is None:
         raise ValueError("Run an example first.")
@@ -273,6 +294,7 @@ def _save(
         answer=said,
         category=category,
         note=note or "",
+        **(tried or {}),
     )
     verdict = get_verdict(lab.db(), verdict_id)
     what = "Confirmed" if verdict["kind"] == "confirmation" else "Saved as a correction"

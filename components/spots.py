@@ -12,7 +12,9 @@ import gradio as gr
 from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.guidance import build_guided_suites
 from components.hunt import build_hunt
+from components.long_text import build_needle
 from components.suite_form import build_suite_form, expected, row_html
 from components.task_form import RUN, ProbeDoor, open_in_probe
 from components.toast import build_toast, hide_toast, show_toast
@@ -55,6 +57,8 @@ def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, do
                 many = gr.Button(f"Take the first {MANY}", size="sm", visible=False, elem_id="spots-flag-many")
                 look = gr.Button("Open in Probe", size="sm", visible=False, elem_id="spots-open")
             listed = gr.CheckboxGroup([], show_label=False, label="Failing rows", elem_id="spots-rows", visible=False)
+    build_guided_suites(lab, task, version, tab)
+    build_needle(lab, task, version, tab)
     build_hunt(lab, task, tab, door)
     with gr.Accordion("What the suites test", open=False, elem_id="suite-catalogue") as catalogue:
         tested = gr.HTML()

@@ -43,10 +43,13 @@ def flag_example(
     kind: str | None = None,
     step_id: int | None = None,
     signed: str | None = None,
+    guidance: str = "",
+    guided: int | None = None,
 ) -> int:
     """Stores that the right label is `expected`; returns the verdict's id.
 
     It is a confirmation where the model's answer is the expected one, else a correction, unless `kind` says which.
+    `guidance` is what was tried beside the plain input, `guided` the label that the version gave with it.
     Durable on return. The same content flagged again is the same example with one more verdict. Many at once
     pass the `step_id` that they belong to (and call `settle_verdicts` in the end), and `signed` for whose verdict a
     row is where it is not the actor's. Raises ValueError and StoreError; then nothing is stored.
@@ -70,6 +73,8 @@ def flag_example(
         "annotator": clean_text(signed or "") or sign(annotator),
         "category": category,
         "note": note,
+        "guidance": clean_text(guidance),
+        "guided_label": None if guided is None else str(task.format_label(guided)),
         "origin": origin,
         "created_at": time,
         "updated_at": time,

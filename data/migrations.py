@@ -225,3 +225,29 @@ def m006_steps(db: Database) -> None:
     from data.settling import settle_examples
 
     settle_examples(db, [row[0] for row in db.execute("SELECT id FROM examples")])
+
+
+@migrations()
+def m007_guidance(db: Database) -> None:
+    """The reasoning guidance that was tried when a verdict was given, and what the version said with it; and what
+    guidance alone makes of each suite: rows failed without and with it, by kind of guidance."""
+    db["verdicts"].add_column("guidance", str, not_null_default="")
+    db["verdicts"].add_column("guided_label", str)
+    db["guided_results"].create(
+        {
+            "version_id": str,
+            "suite": str,
+            "kind": str,
+            "task": str,
+            "category": str,
+            "rows": int,
+            "failed": int,
+            "failed_guided": int,
+            "low": float,
+            "high": float,
+            "created_at": str,
+        },
+        pk=("version_id", "suite", "kind"),
+        foreign_keys=[("version_id", "versions", "id")],
+        not_null={"task", "category", "rows", "failed", "failed_guided", "low", "high", "created_at"},
+    )

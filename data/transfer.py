@@ -138,6 +138,7 @@ def export_rows(db: Database, task: Task, filters: Filters | None = None) -> Ite
             "label": task.format_label(label),
             "phenomenon": row["category"],
             "note": row["note"],
+            **({"guidance": row["guidance"], "guided_label": row["guided_label"]} if row["guidance"] else {}),
             "annotator": row["annotator"],
             "kind": row["kind"],
             "predicted_label": row["predicted_label"],

@@ -25,7 +25,8 @@ from models.kinds import LIKELIHOOD, auto_class, base_labels, card_kind, check_k
 from models.placement import is_quantized, placement
 
 LOADING = threading.Lock()
-"""The library builds a model on a device without memory first, which two threads at once would see of each other."""
+"""Held while the library loads a model: it takes away the method that ties weights and puts it back, and of two
+threads at once the later one would put back that nothing is tied, for good."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from models.checkpoint import LOADING
 from models.encoder import encoder_dir
 
 MAX_TOKENS = 128
@@ -22,7 +23,8 @@ def _encoder() -> tuple[torch.nn.Module, object]:
     from transformers import AutoModel, AutoTokenizer
 
     folder = encoder_dir()
-    return AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    with LOADING:
+        return AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
 
 
 def embed(texts: Sequence[str]) -> np.ndarray:

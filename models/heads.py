@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from data.tasks import Example, Task
+from data.tasks.base import GUIDANCE
 from data.tasks.template import Claim, parse_claim, parse_template
 from models.folders import CheckpointError
 from models.inputs import Batch, Encoded, collate, pad, pad_id, scatter_groups, window
@@ -76,6 +77,16 @@ class Head(ABC):
     def label_logits(self, model: torch.nn.Module, batch: Batch, label: int) -> torch.Tensor:
         """The label's logit for each reading of a batch, shape (reading,)."""
 
+    def check_guidance(self, example: Example) -> None:
+        """Raises ValueError where the guidance takes more than half of what the model reads."""
+        if example.get(GUIDANCE):
+            count = len(self.tokenizer(example[GUIDANCE], verbose=False)["input_ids"])
+            if count > self.max_tokens // 2:
+                raise ValueError(
+                    f"Guidance: expected at most {self.max_tokens // 2} tokens, half of what this model reads; "
+                    f"found {count}. Shorten it."
+                )
+
     def collate_readings(self, readings: Sequence[Reading]) -> Batch:
         ids, mask = pad([r.ids for r in readings], pad_id(self.tokenizer))
         batch = {"input_ids": ids, "attention_mask": mask}
@@ -92,7 +103,7 @@ class PairHead(Head):
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         """The longer text of a pair is cut from its end until the pair fits."""
-        groups = [self.pairs(example) for example in examples]
+        groups = [self.guided_pairs(example) for example in examples]
         flat = [pair for group in groups for pair in group]
         if not flat:
             return []
@@ -109,6 +120,12 @@ class PairHead(Head):
             encoded.append(Encoded(ids, types[start:stop] if types else None, dropped, count))
             start = stop
         return encoded
+
+    def guided_pairs(self, example: Example) -> list[tuple[str, str | None]]:
+        """The pairs with the example's guidance before each first text."""
+        self.check_guidance(example)
+        front = f"{example[GUIDANCE]} " if example.get(GUIDANCE) else ""
+        return [(front + first, second) for first, second in self.pairs(example)]
 
     def collate(self, encoded: Sequence[Encoded]) -> Batch:
         return collate(encoded, pad_id(self.tokenizer))
@@ -161,15 +178,19 @@ class ClassifierHead(PairHead):
         return model(**batch).logits[:, self.order[label]]
 
 
-class ChoiceHead(PairHead):
-    """Multiple choice: a pair for each choice, and one output."""
-
-    def pairs(self, example: Example) -> list[tuple[str, str | None]]:
-        return self.task.text_pairs(example)
+class GroupedHead(PairHead):
+    """A pair for each label or choice, scored by itself."""
 
     def logits(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         inputs = {name: value for name, value in batch.items() if name != "group_sizes"}
         return scatter_groups(self.label_logits(model, inputs, 0).float(), batch["group_sizes"])
+
+
+class ChoiceHead(GroupedHead):
+    """Multiple choice: a pair for each choice, and one output."""
+
+    def pairs(self, example: Example) -> list[tuple[str, str | None]]:
+        return self.task.text_pairs(example)
 
     def texts(self, example: Example, label: int) -> dict[str, str]:
         context, choice = self.pairs(example)[label]
@@ -180,7 +201,7 @@ class ChoiceHead(PairHead):
 
 
 @dataclass(frozen=True)
-class EntailmentHead(PairHead):
+class EntailmentHead(GroupedHead):
     """An inference model: the text is the premise, and a hypothesis for each label says that it has it.
 
     The score is the logit of entailment, as zero-shot classification reads it (Yin et al. 2019).
@@ -193,10 +214,6 @@ class EntailmentHead(PairHead):
     def pairs(self, example: Example) -> list[tuple[str, str | None]]:
         text = self.claim.text(self.task, example)
         return [(text, hypothesis) for hypothesis in self.claim.hypotheses(self.task, example)]
-
-    def logits(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        inputs = {name: value for name, value in batch.items() if name != "group_sizes"}
-        return scatter_groups(self.label_logits(model, inputs, 0).float(), batch["group_sizes"])
 
     def texts(self, example: Example, label: int) -> dict[str, str]:
         text, hypothesis = self.pairs(example)[label]

@@ -172,7 +172,7 @@ class LikelihoodHead(Head):
     def _encode(self, example: Example) -> Answers:
         fitted, own, dropped = self._fit(example)
         words = self.template.continuations(self.task, fitted)
-        blank = {field.name: "" for field in self.task.fields if field.kind == "text"}
+        blank = {**example, **{field.name: "" for field in self.task.fields if field.kind == "text"}}
         empty = self._tokenize(self.template.render(blank)[0], words) if self.template.calibrated else []
         return Answers(own, empty, dropped)
 
@@ -181,7 +181,7 @@ class LikelihoodHead(Head):
         encoding = self.tokenizer(
             [prompt + w for w in words], return_offsets_mapping=True, return_attention_mask=False, verbose=False
         )
-        begin = self._begin()
+        begin = self.begin()
         answers = []
         for ids, spans in zip(encoding["input_ids"], encoding["offset_mapping"], strict=True):
             count = len(ids)
@@ -193,7 +193,7 @@ class LikelihoodHead(Head):
             answers.append(Answer((*head, *ids[:count]), start + len(head), (*nowhere, *map(tuple, spans[:count]))))
         return answers
 
-    def _begin(self) -> tuple[int, ...]:
+    def begin(self) -> tuple[int, ...]:
         """What an empty prompt is: the token that begins a text, else the one that ends it."""
         for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
             if token is not None:
@@ -202,6 +202,7 @@ class LikelihoodHead(Head):
 
     def _fit(self, example: Example) -> tuple[Example, list[Answer], int]:
         """The example, its longest field cut until prompt and answers fit; these; and how many tokens too many."""
+        self.check_guidance(example)
         words = self.template.continuations(self.task, example)
         dropped = 0
         while True:

@@ -88,6 +88,7 @@ def test_an_exported_language_model_is_a_plain_one(lm_lab, settings, store, tmp_
     from models.export import export_model
 
     version_id = live_version(store, "sentiment")
+    assert lm_lab.serving.loaded == {"sentiment"}  # the library must not load in two threads at once
     folder = export_model(folder_of(settings, store, version_id), tmp_path / "out")
     assert AutoModelForCausalLM.from_pretrained(folder).config.architectures == ["GPT2LMHeadModel"]
     assert AutoTokenizer.from_pretrained(folder)("a")["input_ids"]

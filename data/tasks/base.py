@@ -32,6 +32,9 @@ CATEGORIES = (
     "other",
 )
 
+GUIDANCE = "guidance"
+"""A key that an example may have beside its fields: words that a model reads before them (`data.guidance`)."""
+
 Example = dict[str, Any]
 """The fields of one input, as `Task.parse_example` returns them: strings, and a list for `choices`."""
 

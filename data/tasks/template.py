@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Any
 
-from data.tasks.base import Example, Task, clean_text
+from data.tasks.base import GUIDANCE, Example, Task, clean_text
 
 MAX_CHARS = 20_000
 
@@ -29,11 +29,11 @@ class Template:
     def render(self, example: Example) -> tuple[str, dict[str, tuple[int, int]]]:
         """The prompt for an example, and where in it each field's text stands.
 
-        A line whose slots are all empty is left out, but where every slot of the prompt is.
+        A line whose slots are all empty is left out, but where every slot of the prompt is. Guidance stands first.
         """
         lines = [list(Formatter().parse(line)) for line in self.prompt.split("\n")]
         is_blank = not any(example.get(name) for line in lines for _, name, _, _ in line if name)
-        text, places = "", {}
+        text, places = (f"{example[GUIDANCE]}\n" if example.get(GUIDANCE) else ""), {}
         kept = [line for line in lines if is_blank or _says_something(line, example)]
         for number, line in enumerate(kept):
             text += "\n" if number else ""
