@@ -37,6 +37,7 @@ class App:
 
     workspace: Path
     port: int
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -46,6 +47,7 @@ class App:
     def start(self) -> None:
         log = (self.workspace.parent / "app.log").open("ab")
         command = [sys.executable, "app.py", "--port", str(self.port), "--workspace", str(self.workspace)]
+        command += self.options
         self.process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT)
         limit = time.monotonic() + START_LIMIT_S
         while time.monotonic() < limit:
@@ -83,11 +85,12 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     yield from running(tmp_path_factory.mktemp("shared"))
 
 
-def running(folder: Path) -> Iterator[App]:
+def running(folder: Path, *options: str) -> Iterator[App]:
+    """The app on a fresh workspace in the folder, until the tests are over."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = App(folder / "workspace", port)
+    app = App(folder / "workspace", port, options)
     app.start()
     yield app
     app.stop()
