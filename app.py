@@ -26,6 +26,7 @@ from components.api import build_api
 from components.context import Lab
 from components.dashboard import build_dashboard
 from components.figures import plotly_source
+from components.files import EXPORTS
 from components.login import add_login, check_exposure, user_name
 from components.probe import build_probe
 from components.retrain import build_retrain
@@ -121,11 +122,12 @@ def build_app(lab: Lab) -> FastAPI:
         task_name, _, format = name.rpartition(".")
         wanted = {k: v for k, v in request.query_params.items() if k in Filters.__dataclass_fields__}
         try:
+            masked = request.query_params.get("masked") == "1"
             wanted |= {name: float(wanted[name]) for name in ("least", "most") if name in wanted}
             filters = Filters(**{**wanted, "task": get_task(task_name).name, "archived": False})
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / name
-                export_file(lab.db(), get_task(task_name), path, format, filters)
+                export_file(lab.db(), get_task(task_name), path, EXPORTS.get(format, format), filters, masked=masked)
                 content = path.read_bytes()
         except (ValueError, StoreError) as error:
             return PlainTextResponse(str(error), status_code=400)

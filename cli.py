@@ -30,7 +30,7 @@ from data import jobs, versions
 from data.plain_text import evaluation_text, report_text, share
 from data.queries import store_counts
 from data.tasks import Task, get_task
-from data.transfer import atomic_path, export_file, import_rows
+from data.transfer import FORMATS, atomic_path, export_file, import_rows
 from models.answers import answer_rows
 
 app = typer.Typer(
@@ -150,12 +150,17 @@ def import_file(
 def export(
     task: TaskName,
     output: Annotated[Path, typer.Argument(metavar="OUT")],
-    format: Annotated[str, typer.Option("--format", help="jsonl, csv or parquet")] = "jsonl",
+    format: Annotated[str, typer.Option("--format", help=", ".join(FORMATS))] = "jsonl",
+    masked: Annotated[bool, typer.Option("--mask", help="Hide e-mail addresses, numbers of people, URLs")] = False,
+    licence: Annotated[str, typer.Option(help="What the data card says of the licence")] = "",
     workspace: Workspace = None,
 ) -> None:
-    """Write a task's verdicts to a file that `import` reads back."""
+    """Write a task's verdicts to a file that `import` reads back, and their data card beside it."""
     with lab(workspace, with_models=False) as (_, db):
-        rows = export_file(db, get_task(task), output, format)
+        options = {"masked": masked, "licence": licence}
+        rows = export_file(db, get_task(task), output, format, **options)
+        if format not in ("card", "datasets"):  # the folder has its own
+            export_file(db, get_task(task), output.with_suffix(".card.md"), "card", **options)
         say(f"{rows} rows written: {output}")
 
 

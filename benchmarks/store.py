@@ -168,7 +168,7 @@ def csv_logger(folder: Path, size: int, count: int) -> list[float]:
     """What a flag takes with Gradio's own logger where so many rows are there."""
     import gradio as gr
 
-    logger = gr.CSVLogger(simple=False, verbose=False)
+    logger = gr.CSVLogger(verbose=False)
     with gr.Blocks():
         boxes = [gr.Textbox(label=label) for label in ("premise", "hypothesis", "label")]
     logger.setup(boxes, str(folder))

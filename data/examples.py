@@ -265,6 +265,16 @@ def wants_confirmed(db: Database, task: Task, train_on: str) -> bool:
     return first != last
 
 
+def stored_labels(db: Database, task: Task, hashes: Iterable[str]) -> set[tuple[str, str, str]]:
+    """(content hash, expected label, annotator) of the verdicts in use on examples of these contents."""
+    query = (
+        "SELECT e.content_hash, v.expected_label, v.annotator FROM json_each(?) h "
+        "JOIN examples e ON e.task = ? AND e.content_hash = h.value "
+        "JOIN verdicts v ON v.example_id = e.id WHERE v.archived_at IS NULL"
+    )
+    return {tuple(row) for row in db.execute(query, [json.dumps(list(hashes)), task.name])}
+
+
 def _parse_note(note: str) -> str:
     if len(note) > MAX_NOTE_CHARS:
         raise ValueError(f"Note: expected at most {MAX_NOTE_CHARS:,} characters; found {len(note):,}.")

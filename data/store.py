@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -50,15 +51,47 @@ def open_store(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Databas
     return db
 
 
-_write_locks: dict[str, threading.RLock] = {}
+class _Line:
+    """A lock whose waiters are served in the order they came; its holder may take it again."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[tuple[int, threading.Lock]] = deque()
+        self._holder: int | None = None
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        me, gate = threading.get_ident(), None
+        with self._guard:
+            if self._holder in (me, None):
+                self._holder, self._depth = me, self._depth + 1
+            else:
+                gate = threading.Lock()
+                gate.acquire()
+                self._waiting.append((me, gate))
+        if gate is not None:
+            gate.acquire()  # until the one before lets go
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            self._depth -= 1
+            if self._depth == 0:
+                self._holder = None
+                if self._waiting:
+                    self._holder, gate = self._waiting.popleft()
+                    self._depth = 1
+                    gate.release()
+
+
+_write_locks: dict[str, _Line] = {}
 _known = threading.Lock()
 
 
-def _write_lock(path: Path) -> threading.RLock:
+def _write_lock(path: Path) -> _Line:
     """One lock for all of this process's connections to a store: its threads wait in line, where SQLite would have
     each of them sleep and look again."""
     with _known:
-        return _write_locks.setdefault(str(path.resolve()), threading.RLock())
+        return _write_locks.setdefault(str(path.resolve()), _Line())
 
 
 @contextmanager

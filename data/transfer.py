@@ -1,4 +1,4 @@
-"""Verdicts in and out of files: JSON Lines and CSV in, JSON Lines, CSV and Parquet out.
+"""Verdicts in and out of files: JSON Lines, CSV, Parquet and `datasets` folders, and other tools' exports in.
 
 A row is the task's fields and `label`; optional are `phenomenon` (the category), `note`, `annotator` and
 `kind`. In a table, choices are one cell that holds a JSON list.
@@ -7,26 +7,31 @@ A row is the task's fields and `label`; optional are `phenomenon` (the category)
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from data.examples import Answer, flag_example
+from data.card import data_card
+from data.examples import Answer, flag_example, stored_labels
+from data.formats import adapt, arrow_records, class_names, folder_records, name_classes, zip_records
+from data.masking import mask_row
 from data.queries import Filters, find_verdicts
 from data.roles import require, sign
 from data.settling import settle_verdicts
 from data.steps import begin_step
 from data.store import writing
-from data.tasks import Example, Task, parse_category
+from data.tasks import Example, Task, clean_text, parse_category
 
-FORMATS = ("jsonl", "csv", "parquet")
+FORMATS = ("jsonl", "csv", "parquet", "datasets", "card")
 MAX_LINE_CHARS = 2_000_000
 CHUNK = 2_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -51,6 +56,10 @@ class Parsed:
 
     rows: list[ParsedRow] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
+    mapping: dict[str, str] = field(default_factory=dict)
+    """Our columns that the file calls otherwise, and what it calls them."""
+    repeated: list[int] = field(default_factory=list)
+    """Lines that repeat an earlier row: same example, label and annotator."""
 
     def summary(self) -> str:
         lines = [f"line {line}: {reason}" for line, reason in self.refused[:20]]
@@ -60,13 +69,21 @@ class Parsed:
 
 
 def parse_file(path: Path, task: Task, *, needs_label: bool = True) -> Parsed:
-    """Every row of a .jsonl or .csv file, checked; a malformed one is refused with its line and reason.
+    """Every row of a file or `datasets` folder, checked; a malformed one is refused with its line and reason.
 
-    Raises ValueError where the file cannot be read at all.
+    Columns that other tools name otherwise are taken over, see `data/formats.py`. Raises ValueError where the file
+    cannot be read at all.
     """
+    return parse_records(file_records(path), task, needs_label)
+
+
+def file_records(path: Path) -> Iterator[tuple[int, Any]]:
+    """(line, record) of a file by its ending; in place of a record an error that says what is wrong with it."""
     suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        return parse_records(_parquet_records(path), task, needs_label)
+    if path.is_dir():
+        return folder_records(path)
+    if suffix in (".parquet", ".arrow", ".zip"):
+        return {".parquet": _parquet_records, ".arrow": arrow_records, ".zip": zip_records}[suffix](path)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -76,18 +93,47 @@ def parse_file(path: Path, task: Task, *, needs_label: bool = True) -> Parsed:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ValueError(f"{path.name} line {line}: expected UTF-8 text; found other bytes.") from None
-    return parse_records(_csv_records(text) if suffix == ".csv" else _jsonl_records(text), task, needs_label)
+    if suffix == ".json":
+        return _json_records(path, text)
+    return _csv_records(text) if suffix == ".csv" else _jsonl_records(text)
 
 
 def parse_records(records: Iterable[tuple[int, Any]], task: Task, needs_label: bool = True) -> Parsed:
     """The rows of (line, record), checked."""
     parsed = Parsed()
+    seen: set[tuple[str, int | None, str | None]] = set()
     for line, record in records:
-        try:
-            parsed.rows.append(_parse_row(line, record, task, needs_label))
-        except (ValueError, TypeError) as error:
-            parsed.refused.append((line, str(error)))
+        adapted, mapping = adapt(task, record)
+        parsed.mapping |= mapping
+        for row in adapted:
+            try:
+                one = _parse_row(line, row, task, needs_label)
+            except (ValueError, TypeError) as error:
+                parsed.refused.append((line, str(error)))
+                continue
+            parsed.rows.append(one)
+            key = (task.content_hash(one.example), one.label, one.annotator)
+            if key in seen:
+                parsed.repeated.append(line)
+            seen.add(key)
     return parsed
+
+
+def without_known(db: Database, task: Task, parsed: Parsed, annotator: str) -> tuple[Parsed, int]:
+    """The file without rows that it repeats or that the store has: same example, label and annotator; and how many
+    those were."""
+    known: set[tuple[str, str, str]] = set()
+    hashes = [task.content_hash(row.example) for row in parsed.rows]
+    for start in range(0, len(hashes), CHUNK):
+        known |= stored_labels(db, task, hashes[start : start + CHUNK])
+    rows = []
+    for row, content_hash in zip(parsed.rows, hashes, strict=True):
+        label = "" if row.label is None else str(task.format_label(row.label))
+        key = (content_hash, label, clean_text(row.annotator or "") or sign(annotator))
+        if key not in known:
+            known.add(key)
+            rows.append(row)
+    return dataclasses.replace(parsed, rows=rows), len(parsed.rows) - len(rows)
 
 
 def import_rows(
@@ -97,6 +143,7 @@ def import_rows(
     *,
     annotator: str,
     answers: Sequence[Answer | None] | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[int]:
     """Stores the good rows in one transaction; returns the new verdicts' ids.
 
@@ -124,6 +171,8 @@ def import_rows(
                 step_id=step_id,
             )
             ids.append(verdict_id)
+            if len(ids) % CHUNK == 0:
+                on_progress(len(ids), len(parsed.rows))
         settle_verdicts(db, ids)
     return ids
 
@@ -148,14 +197,36 @@ def export_rows(db: Database, task: Task, filters: Filters | None = None) -> Ite
         }
 
 
-def export_file(db: Database, task: Task, path: Path, format: str, filters: Filters | None = None) -> int:
-    """Writes the export to `path`, whole or not at all; returns the number of rows. Raises ValueError."""
+def export_file(
+    db: Database,
+    task: Task,
+    path: Path,
+    format: str,
+    filters: Filters | None = None,
+    *,
+    masked: bool = False,
+    licence: str = "",
+) -> int:
+    """Writes the export to `path`, whole or not at all; returns the number of rows.
+
+    `datasets` is a zipped folder with a Parquet file for each split and the data card, `card` the data card alone.
+    Raises ValueError.
+    """
     if format not in FORMATS:
         raise ValueError(f"Expected as format one of {', '.join(FORMATS)}; found {format!r}.")
     rows = list(export_rows(db, task, filters))
-    write = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}[format]
+    if masked:
+        texts = (*(f.name for f in task.fields), "note")
+        rows = [{name: mask_row(value) if name in texts else value for name, value in row.items()} for row in rows]
     with atomic_path(path) as partial:
-        write(partial, rows)
+        if format in ("card", "datasets"):
+            card = data_card(db, task, rows, licence=licence, masked=masked)
+            if format == "card":
+                partial.write_text(card, encoding="utf-8")
+            else:
+                _write_datasets(partial, rows, card)
+        else:
+            {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}[format](partial, rows)
     return len(rows)
 
 
@@ -196,6 +267,16 @@ def _jsonl_records(text: str) -> Iterator[tuple[int, Any]]:
             yield line, ValueError(f"not JSON: {error}")
 
 
+def _json_records(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    try:
+        records = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        if path.suffix.lower() == ".json" and "\n" in text.strip():  # JSON Lines under that name
+            return _jsonl_records(text)
+        raise ValueError(f"{path.name} is not JSON: {error}.") from None
+    return iter(enumerate(records if isinstance(records, list) else [records], 1))
+
+
 def _csv_records(text: str) -> Iterator[tuple[int, Any]]:
     csv.field_size_limit(MAX_LINE_CHARS)
     reader = csv.DictReader(io.StringIO(text, newline=""))
@@ -221,11 +302,12 @@ def _parquet_records(path: Path) -> Iterator[tuple[int, Any]]:
         file = parquet.ParquetFile(path)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise ValueError(f"{path.name} is not a Parquet file: {error}.") from None
+    classes = class_names(file.schema_arrow.metadata)
     line = 0
     for batch in file.iter_batches(batch_size=CHUNK):
         for record in batch.to_pylist():
             line += 1
-            yield line, record
+            yield line, name_classes(record, classes)
 
 
 def _parse_row(line: int, record: Any, task: Task, needs_label: bool) -> ParsedRow:
@@ -271,6 +353,17 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writeheader()
         for row in rows:
             writer.writerow({k: _guard(v) for k, v in row.items()})
+
+
+def _write_datasets(path: Path, rows: list[dict[str, Any]], card: str) -> None:
+    import pandas
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.md", card)
+        for split in sorted({row["split"] for row in rows}):
+            content = io.BytesIO()
+            pandas.DataFrame([row for row in rows if row["split"] == split]).to_parquet(content)
+            archive.writestr(f"data/{split}.parquet", content.getvalue())
 
 
 def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -220,7 +220,7 @@ def test_views_are_kept_and_many_rows_changed_at_once(lab):
 def test_an_import_shows_what_it_refuses_and_is_undone_whole(lab, tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("premise,hypothesis,label\nA dog.,An animal.,entailment\nA dog.,A cat.,maybe\n", encoding="utf-8")
-    preview, button = files.preview_import(lab, "nli", str(path))
+    preview, button = files.preview_import(lab, "nli", str(path), "ann")
     assert "line 3" in preview
     assert button["value"] == "Import 1 rows"
     _, message, token, *_ = files.import_upload(lab, "nli", str(path), "ann")

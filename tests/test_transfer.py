@@ -239,7 +239,7 @@ def test_export_to_an_impossible_place_is_named(store, tmp_path):
 
 
 def test_unknown_format_is_refused(store, tmp_path):
-    with pytest.raises(ValueError, match="jsonl, csv, parquet; found 'xls'"):
+    with pytest.raises(ValueError, match="jsonl, csv, parquet, datasets, card; found 'xls'"):
         export_file(store, TASK, tmp_path / "out.xls", "xls")
 
 
