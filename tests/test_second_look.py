@@ -21,6 +21,7 @@ from data.settling import settle
 from data.tasks import TASKS
 from data.versions import live_version
 from models.retraining import request_retrain
+from models.trust import settled, with_trust
 from tests.conftest import nli, premises
 
 TASK = TASKS["nli"]
@@ -135,6 +136,19 @@ def test_alone_all_counts_and_with_a_second_person_what_is_confirmed(tiny_store,
     assert {one: row["weight"] for one, row in rows.items()} == {first: 0.5, second: 1.0, third: 0.5}
     assert rows[third]["soft"] == pytest.approx([1 / 3] * 3)
     assert third not in {row["example_id"] for row in select_examples(tiny_store, TASK).rows}
+
+
+def test_a_run_trusts_a_lone_correction_half_and_a_dispute_softly(tiny_store, flag):
+    first, second, third = (flag(premise) for premise in premises("train", 3))
+    give_second_look(tiny_store, TASK, second, NEUTRAL, annotator="bea")
+    for label, name in ((ENTAILMENT, "bea"), (CONTRADICTION, "cem")):
+        give_second_look(tiny_store, TASK, third, label, annotator=name)
+    selection = select_examples(tiny_store, TASK, disputed=True)
+    of = {row["example_id"]: row["example"] for row in selection.rows}
+    rows = [{**row["example"], "label": row["label"], "weight": 2.0} for row in settled(selection).rows]
+    weighed = {row["premise"]: row for row in with_trust(TASK, selection, rows)}
+    assert [weighed[of[one]["premise"]]["weight"] for one in (first, second, third)] == [1.0, 2.0, 0.5]
+    assert weighed[of[third]["premise"]]["soft"] == pytest.approx([1 / 3] * 3)
 
 
 def test_agreement_is_kappa_over_what_two_judged(tiny_store, flag):
