@@ -101,7 +101,8 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
         "",
         *[f"- {_recipe(run)}" for run in runs],
         "",
-        f"Seed {recipe['seed']}, {training['rows']} rows{' in all' if 'average' in plan else ' in the last run'}; {training['seconds'] / 60:.0f} min on "
+        f"Seed {recipe['seed']}, {training['rows']} rows {'in all' if 'average' in plan else 'in the last run'}; "
+        f"{training['seconds'] / 60:.0f} min on "
         f"{training['device']} in {training['precision']}."
         + (" The adapters of the runs are averaged." if "average" in plan else "")
         + (f" Then logits are moved: {_shifts(plan['label_shift'])}." if "label_shift" in plan else "")
