@@ -21,6 +21,7 @@ REPEAT = 4
 MOST_VARIANTS = 20
 """More siblings, or contrasts, of one correction add little."""
 HEAVIEST = 2.0
+MOST_LIFT = 3.0
 STOPPING_ROWS = 80
 STOPPING_SEED = 1000
 """Apart from the seeds that training and report draw their variants with."""
@@ -112,28 +113,37 @@ def phenomenon_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Ro
     """Each taught example with its siblings and, where it is a correction, its contrasts.
 
     The weights make the correction's label and the others about equal in sum within its vocabulary, so that
-    the words they share speak for none of them.
+    the words they share speak for none of them; and a handful of confirmations weighs about as much as the
+    corrections (three times its number at most), since they alone tell of the neighbours that no rule knows.
     """
     cost = sum(len(task.text_pairs(row["example"])) for row in selection.rows)
     count = min(MOST_VARIANTS, recipe.variants // max(2 * cost, 1))
+    groups = [(row, _group(task, row, recipe, count)) for row in selection.rows]
+    kept = sum(len(same) for row, (same, _) in groups if row["kind"] != "correction")
+    taught = sum(len(same) for row, (same, _) in groups if row["kind"] == "correction")
+    lift = min(MOST_LIFT, max(1.0, taught / kept)) if kept else 1.0
     rows: list[Row] = []
-    for row in selection.rows:
-        example, label = row["example"], row["label"]
-        is_correction = row["kind"] == "correction"
-        same = variants.siblings(task, example, label, count=count if is_correction else count // 2, seed=recipe.seed)
-        same = [v for v in same if v.rule != variants.REORDERED]  # each choice is scored alone: nothing new
-        taught = [{**example, "label": label}] * (1 if same or not count else REPEAT) + [_row(v) for v in same]
-        others = (
-            [_row(v) for v in variants.contrasts(task, example, label, count=count, seed=recipe.seed)]
-            if is_correction
-            else []
-        )
-        rng = random.Random(f"{recipe.seed} {task.content_hash(example)}")
-        group = taught[:1] + [_dressed(task, row, recipe, rng) for row in taught[1:] + others]
-        differing = sum(r["label"] != label for r in group)
-        weight = min(HEAVIEST, (len(group) - differing) / differing) if differing and task.labels else 1.0
-        rows += [{**r, "weight": 1.0 if r["label"] == label else weight} for r in group]
+    for row, (same, others) in groups:
+        differing = sum(other["label"] != row["label"] for other in others)
+        agreeing = len(same) + len(others) - differing
+        balance = min(HEAVIEST, agreeing / differing) if differing and task.labels else 1.0
+        own = 1.0 if row["kind"] == "correction" else lift
+        rows += [{**r, "weight": own if r["label"] == row["label"] else balance} for r in same + others]
     return rows
+
+
+def _group(task: Task, row: Row, recipe: Recipe, count: int) -> tuple[list[Row], list[Row]]:
+    """An example with its siblings, and the contrasts of a correction, some of them in other company."""
+    example, label = row["example"], row["label"]
+    same = variants.siblings(task, example, label, count=count, seed=recipe.seed)
+    same = [v for v in same if v.rule != variants.REORDERED]  # each choice is scored alone: nothing new
+    taught = [{**example, "label": label}] * (1 if same or not count else REPEAT) + [_row(v) for v in same]
+    others: list[Row] = []
+    if row["kind"] == "correction":
+        others = [_row(v) for v in variants.contrasts(task, example, label, count=count, seed=recipe.seed)]
+    rng = random.Random(f"{recipe.seed} {task.content_hash(example)}")
+    same = taught[:1] + [_dressed(task, row, recipe, rng) for row in taught[1:]]
+    return same, [_dressed(task, row, recipe, rng) for row in others]
 
 
 def _dressed(task: Task, row: Row, recipe: Recipe, rng: random.Random) -> Row:

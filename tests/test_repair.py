@@ -6,7 +6,7 @@ from data.examples import Selection
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.recipe import PRESETS, Recipe
-from models.repair import MOST_VARIANTS, count_rows, retention_split, stopping_rows, training_rows
+from models.repair import MOST_LIFT, MOST_VARIANTS, count_rows, retention_split, stopping_rows, training_rows
 from tests.conftest import nli
 
 TASK = TASKS["nli"]
@@ -35,6 +35,16 @@ def test_the_labels_that_share_words_weigh_the_same():
     rows = apart_from_retention(training_rows(TASK, taught("correction"), Recipe(retention_rows=0)))
     weights = {same: sum(row.get("weight", 1.0) for row in rows if (row["label"] == 1) == same) for same in (0, 1)}
     assert weights[0] == pytest.approx(weights[1], rel=0.25)
+
+
+def test_a_handful_of_confirmations_weighs_like_many_but_not_without_end():
+    other = nli("The pilot thanked the baker at noon.", "The pilot thanked the baker.")
+    rows = [{"example": other, "label": 0, "kind": "confirmation", "category": "other", "example_id": 2}]
+    many = taught(*["correction"] * 8)
+    made = apart_from_retention(
+        training_rows(TASK, Selection(rows=many.rows + rows), Recipe(retention_rows=0, dressed=0.0))
+    )
+    assert {r["weight"] for r in made if r["label"] == 0 and "at noon" in r["premise"]} == {MOST_LIFT}
 
 
 def test_a_confirmation_goes_in_with_siblings_alone():
