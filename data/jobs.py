@@ -113,8 +113,10 @@ def finish(
         for split in ("taught", "held_out"):
             for row in report.get("splits", {}).get(split, {}).get("fixed", []):
                 if row.get("example_id") is not None:
-                    pair = {"version_id": card["id"], "example_id": row["example_id"]}
-                    db["fixes"].insert(pair, pk=("version_id", "example_id"), ignore=True)
+                    db.execute(  # sqlite-utils looks for a rowid after an ignored insert; this table has none
+                        "insert or ignore into fixes (version_id, example_id) values (?, ?)",
+                        [card["id"], row["example_id"]],
+                    )
         db["jobs"].update(
             job_id,
             {

@@ -109,7 +109,7 @@ def test_file_without_a_good_row_is_refused(run, write, tmp_path):
         ),
         (["predict", "--task", "nli", "--input", "none.jsonl", "--output", "o"], "none.jsonl cannot be read"),
         (["evaluate", "--task", "nli", "--input", "{rows}", "--version", "nli-v9"], "no version 'nli-v9'"),
-        (["export", "--task", "nli", "--format", "xls", "o"], "jsonl, csv, parquet; found 'xls'"),
+        (["export", "--task", "nli", "--format", "xls", "o"], "jsonl, csv, parquet, datasets, card; found 'xls'"),
         (["retrain", "--task", "nli"], "Nothing to train on"),
         (["retrain", "--task", "nli", "--preset", "best"], "quick, balanced, thorough; found 'best'"),
         (["retrain", "--task", "nli", "--data", "all"], "corrections, replay, distilled, phenomenon; found 'all'"),
