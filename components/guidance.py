@@ -37,11 +37,11 @@ ABOUT = (
 NOTHING = highlight.empty("Not run yet", "Choose a kind of guidance and press Run with guidance.")
 
 
-def build_guidance(lab: Lab, answer: gr.State, category: gr.Dropdown) -> gr.State:
+def build_guidance(lab: Lab, answer: gr.State, shown: gr.HTML, category: gr.Dropdown) -> gr.State:
     """The optional field beside a probe; returns what was tried, for the verdict."""
     tried = gr.State(None)
     with gr.Accordion("Guidance (optional)", open=False):
-        with gr.Row(equal_height=True):
+        with gr.Row():
             kind = gr.Dropdown(KIND_CHOICES, value="question", label="From the library", scale=3, filterable=False)
             take = gr.Button("Take it for this blind spot", size="sm", scale=2, elem_id="guidance-take")
         text = gr.Textbox(
@@ -52,11 +52,11 @@ def build_guidance(lab: Lab, answer: gr.State, category: gr.Dropdown) -> gr.Stat
             elem_id="guidance-text",
         )
         ask = gr.Button("Answer with guidance", size="sm", elem_id="guidance-ask")
-        shown = gr.HTML(elem_id="guidance-answer")
+        beside = gr.HTML(elem_id="guidance-answer")
     quiet = {"queue": False, "show_progress": "hidden"}
     take.click(lab.bind(take_guidance), [category, kind], [text], **quiet)
-    both = {"fn": lab.bind(answer_guided), "inputs": [answer, text], "outputs": [shown, tried], **quiet}
-    gr.on([answer.change, ask.click, text.submit], **both)
+    both = {"fn": lab.bind(answer_guided), "inputs": [answer, text], "outputs": [beside, tried], **quiet}
+    gr.on([shown.change, ask.click, text.submit], **both)
     return tried
 
 

@@ -29,20 +29,18 @@ NEEDLE = (
 NOTHING = highlight.empty("Not run yet", "Choose how long texts are read and press Hide the needle.")
 
 
-def build_long_text(lab: Lab, answer: gr.State) -> None:
+def build_long_text(lab: Lab, answer: gr.State, shown: gr.HTML) -> None:
     """The choice that follows an answer to a text which does not fit the model."""
     with gr.Group(visible=False) as box:
         pooling = gr.Radio(CHOICES, value="truncate", label="How the long text is read", elem_id="long-pooling")
-        shown = gr.HTML(elem_id="long-answer")
+        windows = gr.HTML(elem_id="long-answer")
     quiet = {"queue": False, "show_progress": "hidden"}
-    answer.change(show_choice, [answer], [box, pooling, shown], **quiet)
-    pooling.input(lab.bind(read_long), [answer, pooling], [shown, answer], queue=False)
+    shown.change(show_choice, [answer], [box, pooling, windows], **quiet)
+    pooling.input(lab.bind(read_long), [answer, pooling], [windows, answer], queue=False)
 
 
 def show_choice(answer: dict[str, Any] | None) -> list[Any]:
-    """Shown where tokens were left out; an answer that was just read in windows stays."""
-    if answer and answer.get("reading"):
-        return [gr.skip()] * 3
+    """Shown where tokens were left out."""
     return [gr.update(visible=bool(answer and answer.get("dropped"))), "truncate", ""]
 
 
@@ -60,7 +58,7 @@ def read_long(lab: Lab, answer: dict[str, Any] | None, pooling: str) -> list[Any
     changed = {**answer, "label": said.label, "probabilities": said.probabilities, "reading": pooling}
     lines = "".join(
         f'<tr><td class="num">{number}</td><td>{escape(highlight.shorten(text, 160))}</td>'
-        f"<td>{escape(highlight.shorten(names[one.label], 60))}</td>"
+        f'<td style="white-space:nowrap">{escape(highlight.shorten(names[one.label], 30))}</td>'
         f'<td class="num">{100 * max(one.probabilities):.0f} %</td></tr>'
         for number, (text, one) in enumerate(found.windows[:SHOWN], 1)
     )

@@ -21,8 +21,11 @@ GREEDY, TOP_K, NUCLEUS = "greedy", "top k", "nucleus"
 SHOWN = 12
 
 
-def build_next_words(lab: Lab, answer: gr.State, note: gr.Textbox) -> None:
-    """The box, shown where the version that answered is a language model; what it says can become the flag's note."""
+def build_next_words(lab: Lab, answer: gr.State, shown: gr.HTML, note: gr.Textbox) -> None:
+    """The box, shown where the version that answered is a language model; what it says can become the flag's note.
+
+    `shown` is the answer as the page shows it: a state that an unqueued event changes tells nobody of it.
+    """
     with gr.Accordion("What it would say next", open=False, visible=False) as box:
         gr.HTML(ABOUT)
         text = gr.Textbox(label="Text so far", lines=4, max_lines=12, elem_id="next-text")
@@ -44,7 +47,7 @@ def build_next_words(lab: Lab, answer: gr.State, note: gr.Textbox) -> None:
         said = gr.Textbox(label="It says", lines=3, max_lines=12, interactive=False, elem_id="next-said")
 
     quiet = {"queue": False, "show_progress": "hidden"}
-    answer.change(lab.bind(show_box), [answer], [box, text, place, tokens, said], **quiet)
+    shown.change(lab.bind(show_box), [answer], [box, text, place, tokens, said], **quiet)
     why.click(lab.bind(ask_why), [answer], [text], **quiet)
     text.change(lab.bind(count_tokens), [answer, text], [place], **quiet)
     look.click(lab.bind(show_tokens), [answer, text, place], [tokens], queue=False)

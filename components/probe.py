@@ -88,7 +88,7 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
                 note = gr.HTML()
         with gr.Column(scale=6, min_width=360):
             result = gr.HTML(NO_ANSWER, elem_id="probe-result")
-            build_long_text(lab, answer)
+            build_long_text(lab, answer, result)
             with gr.Group(visible=False) as judge:
                 with gr.Row(elem_classes="tight"):
                     right = gr.Button("Right", elem_id="probe-right")
@@ -118,8 +118,8 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
                     why = gr.Button("Show the words that count", scale=2, elem_id="probe-why")
                     flip = gr.Button("What would flip it?", scale=2, elem_id="probe-flip")
                 words = gr.HTML()
-            tried = build_guidance(lab, answer, spot)
-            build_next_words(lab, answer, remark)
+            tried = build_guidance(lab, answer, result, spot)
+            build_next_words(lab, answer, result, remark)
     toast = build_toast("probe")
 
     judged = [judge, correction, expected, spot, remark, why_box, why_label, words]
