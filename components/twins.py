@@ -51,7 +51,8 @@ def build_twins(lab: Lab, annotator: gr.Textbox) -> Twins:
             back = gr.Button("Back", elem_id="twin-back", min_width=80, size="sm")
         gr.HTML(HINT)
     twins = Twins(group, rows, shown, labels, drop, back)
-    quiet = {"queue": False, "show_progress": "hidden"}
+    # A key pressed while the one before it is still on its way waits its turn; "once" would drop it.
+    quiet = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
     for chosen, button in [*enumerate(labels), (None, drop)]:
         button.click(lab.bind(_judge_as(chosen)), [rows, annotator], twins.outputs, **quiet)
     back.click(lab.bind(step_back), [rows], twins.outputs, **quiet)
