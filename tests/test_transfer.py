@@ -73,6 +73,7 @@ def contents(row):
             }
         ),
         max_size=4,
+        unique_by=lambda row: (" ".join(row["premise"].split()), " ".join(row["hypothesis"].split())),
     )
 )
 @hypothesis_settings(max_examples=25)
