@@ -29,8 +29,8 @@ def begin_step(db: Database, act: str, who: str, undoes: int | None = None) -> i
 
 def record_new(db: Database, step_id: int, verdict_id: int, row: Mapping[str, Any]) -> None:
     """The event that a verdict was made."""
-    after = {name: row.get(name) for name in CHANGEABLE}
-    _record(db, [(step_id, verdict_id, None, _dump(after))])
+    after = _dump({name: row.get(name) for name in CHANGEABLE})
+    db.conn.execute("INSERT INTO events (step_id, verdict_id, after) VALUES (?, ?, ?)", [step_id, verdict_id, after])
 
 
 def change_verdicts(

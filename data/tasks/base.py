@@ -139,6 +139,8 @@ def parse_category(task: Task, value: str | None) -> str:
 
 def clean_text(value: str) -> str:
     """`value` in Unicode form NFC, without NUL and lone surrogates, which SQLite and JSON cannot hold."""
+    if value.isascii():  # the most of what is imported: nothing to normalise
+        return value.replace("\x00", "").strip()
     value = value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     return unicodedata.normalize("NFC", value).strip()
 
