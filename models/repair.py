@@ -54,7 +54,8 @@ def training_rows(
 ) -> list[Row]:
     """Rows for `models.training`: the task's fields, `label`, `weight`, `distil`, in an order set by the seed.
 
-    What they are is `Recipe.data`'s choice. No variant whose content hash is among `kept_out` is made: a held-out
+    What they are is `Recipe.data`'s choice. A row of `selection` hands its own `weight` (how far people vouch for it)
+    on to every row that is made of it. No variant whose content hash is among `kept_out` is made: a held-out
     example must not come in by a side door. Raises ValueError where there is nothing to learn from.
     """
     if not selection.rows:
@@ -62,7 +63,7 @@ def training_rows(
             "Nothing to train on: flag some wrong answers in the Probe tab first. Examples that are held out "
             "to measure the repair do not count."
         )
-    taught = [{**row["example"], "label": row["label"]} for row in selection.rows]
+    taught = [_trusted({**row["example"], "label": row["label"]}, row) for row in selection.rows]
     if recipe.data == "corrections":
         return taught
     rows = taught * REPEAT
@@ -128,7 +129,9 @@ def phenomenon_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Ro
         agreeing = len(same) + len(others) - differing
         balance = min(HEAVIEST, agreeing / differing) if differing and task.labels else 1.0
         own = 1.0 if row["kind"] == "correction" else lift
-        rows += [{**r, "weight": own if r["label"] == row["label"] else balance} for r in same + others]
+        rows += [
+            _trusted({**r, "weight": own if r["label"] == row["label"] else balance}, row) for r in same + others
+        ]
     return rows
 
 
@@ -153,6 +156,12 @@ def _dressed(task: Task, row: Row, recipe: Recipe, rng: random.Random) -> Row:
     example = {field.name: row[field.name] for field in task.fields}
     found = dress(task, example, rng)
     return {**row, **found[0]} if found else row
+
+
+def _trusted(row: Row, source: Row) -> Row:
+    """The training row, weighed as far as people vouch for the stored example that it was made of."""
+    trust = source.get("weight", 1.0)
+    return row if trust == 1.0 else {**row, "weight": trust * row.get("weight", 1.0)}
 
 
 def _row(variant: variants.Variant) -> Row:

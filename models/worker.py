@@ -34,7 +34,7 @@ from models.folders import read_card, write_rows
 from models.recipe import Recipe
 from models.registry import version_folder
 from models.repair import stopping_rows, training_rows
-from models.trust import settled, with_trust
+from models.trust import settled, with_disputed
 from settings import PROJECT, Settings, read_settings
 
 POLL_S = 0.2
@@ -230,7 +230,7 @@ def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path,
     recipe = Recipe.from_dict(job["recipe"])
     taught, held_out = selections(db, job)
     kept_out = {task.content_hash(row["example"]) for row in held_out.rows}
-    rows = with_trust(task, taught, training_rows(task, settled(taught), recipe, kept_out))
+    rows = with_disputed(taught, training_rows(task, settled(taught), recipe, kept_out))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copytree(parent_folder, folder / "parent", copy_function=_link)

@@ -10,6 +10,7 @@ from components.context import Lab
 from data.bulk import assign
 from data.examples import (
     Answer,
+    Selection,
     archive_verdicts,
     flag_example,
     get_verdict,
@@ -20,8 +21,10 @@ from data.second_look import agreement, give_second_look, newest_verdicts, next_
 from data.settling import settle
 from data.tasks import TASKS
 from data.versions import live_version
+from models.recipe import PRESETS
+from models.repair import training_rows
 from models.retraining import request_retrain
-from models.trust import settled, with_trust
+from models.trust import settled, with_disputed
 from tests.conftest import nli, premises
 
 TASK = TASKS["nli"]
@@ -138,17 +141,34 @@ def test_alone_all_counts_and_with_a_second_person_what_is_confirmed(tiny_store,
     assert third not in {row["example_id"] for row in select_examples(tiny_store, TASK).rows}
 
 
-def test_a_run_trusts_a_lone_correction_half_and_a_dispute_softly(tiny_store, flag):
-    first, second, third = (flag(premise) for premise in premises("train", 3))
-    give_second_look(tiny_store, TASK, second, NEUTRAL, annotator="bea")
+def test_a_run_trusts_a_lone_correction_half_with_all_its_variants_and_a_dispute_softly(tiny_store, flag):
+    first, second, third = premises("train", 3)
+    ids = {premise: flag(premise) for premise in (first, second, third)}
+    give_second_look(tiny_store, TASK, ids[second], NEUTRAL, annotator="bea")
     for label, name in ((ENTAILMENT, "bea"), (CONTRADICTION, "cem")):
-        give_second_look(tiny_store, TASK, third, label, annotator=name)
+        give_second_look(tiny_store, TASK, ids[third], label, annotator=name)
     selection = select_examples(tiny_store, TASK, disputed=True)
-    of = {row["example_id"]: row["example"] for row in selection.rows}
-    rows = [{**row["example"], "label": row["label"], "weight": 2.0} for row in settled(selection).rows]
-    weighed = {row["premise"]: row for row in with_trust(TASK, selection, rows)}
-    assert [weighed[of[one]["premise"]]["weight"] for one in (first, second, third)] == [1.0, 2.0, 0.5]
-    assert weighed[of[third]["premise"]]["soft"] == pytest.approx([1 / 3] * 3)
+    trusted = {row["example_id"]: row["weight"] for row in selection.rows}
+    assert trusted == {ids[first]: 0.5, ids[second]: 1.0, ids[third]: 0.5}
+
+    recipe = dataclasses.replace(PRESETS["quick"], retention_rows=0, dressed=0.0)
+    half, full = (
+        training_rows(TASK, Selection([{**row, "weight": weight}]), recipe)
+        for row in settled(selection).rows
+        if row["example_id"] == ids[first]
+        for weight in (0.5, 1.0)
+    )
+    assert len(half) > 5, "there are siblings"
+    assert {row["label"] for row in half} > {NEUTRAL}, "there are contrasts"
+    assert [row["weight"] for row in half] == pytest.approx([row["weight"] / 2 for row in full])
+    for data in ("corrections", "replay", "distilled"):
+        plain = training_rows(TASK, settled(selection), dataclasses.replace(recipe, data=data))
+        weights = {row["premise"]: row.get("weight", 1.0) for row in plain}
+        assert weights == {first: 0.5, second: 1.0}
+
+    (disputed,) = with_disputed(selection, [])
+    assert (disputed["premise"], disputed["weight"]) == (third, 0.5)
+    assert disputed["soft"] == pytest.approx([1 / 3] * 3)
 
 
 def test_agreement_is_kappa_over_what_two_judged(tiny_store, flag):
