@@ -251,3 +251,31 @@ def m007_guidance(db: Database) -> None:
         foreign_keys=[("version_id", "versions", "id")],
         not_null={"task", "category", "rows", "failed", "failed_guided", "low", "high", "created_at"},
     )
+
+
+@migrations()
+def m008_confidence_in_the_filters(db: Database) -> None:
+    """The filters' indexes hold how sure the model was as well: a filter by it had to read every row."""
+    db.executescript(
+        """
+        DROP INDEX verdicts_by_example;
+        DROP INDEX verdicts_by_category;
+        DROP INDEX verdicts_by_annotator;
+        DROP INDEX verdicts_by_version;
+        CREATE INDEX verdicts_by_example ON verdicts (
+            example_id, annotator, kind, expected_label, category, predicted_label, version_id, archived_at,
+            confidence);
+        CREATE INDEX verdicts_by_category ON verdicts (
+            task, category, kind, expected_label, predicted_label, annotator, version_id, confidence)
+            WHERE archived_at IS NULL;
+        CREATE INDEX verdicts_by_annotator ON verdicts (
+            task, annotator, kind, expected_label, predicted_label, category, version_id, confidence)
+            WHERE archived_at IS NULL;
+        CREATE INDEX verdicts_by_version ON verdicts (
+            task, version_id, kind, expected_label, predicted_label, category, annotator, confidence)
+            WHERE archived_at IS NULL;
+        DROP INDEX verdicts_by_confidence;
+        CREATE INDEX verdicts_by_confidence ON verdicts (
+            task, confidence, id, kind, expected_label, predicted_label) WHERE archived_at IS NULL;
+        """
+    )

@@ -199,7 +199,9 @@ def conditions(db: Database, filters: Filters) -> tuple[str, dict[str, Any], str
     for name, clause in _CLAUSES.items():
         value = getattr(filters, name)
         if value not in (None, ""):
-            clauses.append(clause)
+            # where another filter has an index of its own, that one is walked, not the one of confidence
+            narrowed = name in ("least", "most") and any(getattr(filters, other) for other in _INDEXED)
+            clauses.append(f"+{clause}" if narrowed else clause)
             values[name] = clean_text(value) if isinstance(value, str) else value
     for name in ("since", "until"):
         if name in values:
