@@ -22,6 +22,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from components.account import build_account
+from components.alike import join_alike
 from components.api import build_api
 from components.context import Lab
 from components.dashboard import build_dashboard
@@ -72,11 +73,12 @@ def build_page(lab: Lab) -> gr.Blocks:
         timer = gr.Timer(4.0)  # at the root: inside a tab it would not tick before the tab is opened
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Probe", id="probe"):
-                door = ProbeDoor(tabs, build_probe(lab, task, annotator))
+                forms, alike = build_probe(lab, task, annotator)
+                door = ProbeDoor(tabs, forms)
             with gr.Tab("Blind spots", id="spots") as spots:
                 build_spots(lab, task, annotator, spots, door)
             with gr.Tab("Review", id="review") as review:
-                build_review(lab, task, annotator, review)
+                join_alike(lab, alike, task, [tabs, *build_review(lab, task, annotator, review)])
             with gr.Tab("Retrain", id="retrain") as retrain:
                 build_retrain(lab, task, annotator, retrain, timer)
             with gr.Tab("Versions", id="versions") as versions:

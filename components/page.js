@@ -46,6 +46,12 @@
     next.click();
     return true;
   };
+  let pause;
+  document.addEventListener('input', event => {
+    if (!event.target.closest('[id^=probe-form]')) return;
+    clearTimeout(pause);
+    pause = setTimeout(press, 600, 'probe-alike-look');
+  });
   document.addEventListener('keydown', event => {
     if ((event.ctrlKey || event.metaKey) && event.key === 'Enter' && press('probe-run')) event.preventDefault();
     if (twin(event) || radios(event)) event.preventDefault();

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from components import highlight
+from components.alike import Alike, build_alike, hide_alike, look_for_alike
 from components.context import Lab
 from components.counterfactuals import offer_edits
 from components.errors import known_errors
@@ -64,8 +65,9 @@ def keys_html() -> str:
     return f'<div class="hint keys">{" ".join(keys)}</div>'
 
 
-def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
-    """Lays the tab out and joins its parts to the handlers below; returns its forms."""
+def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> tuple[TaskForms, Alike]:
+    """Lays the tab out and joins its parts to the handlers below; returns its forms, and the note on like flags,
+    whose way to the Review tab is joined by the page."""
     answer = gr.State(None)  # what was asked and said, while it is not yet judged
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=340):
@@ -73,6 +75,7 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
             with gr.Row():
                 clear = gr.Button("Clear", scale=1)
                 run = gr.Button("Run", variant="primary", scale=2, elem_id="probe-run")
+            alike = build_alike()
             gr.HTML(keys_html())
             with gr.Accordion("Gallery of hard cases", open=True):
                 first = next(iter(TASKS))
@@ -150,9 +153,18 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> TaskForms:
     toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running).success(
         lambda: hide(), None, panel.outputs, **running
     )
+    gr.on(
+        [alike.look.click, run.click],
+        lab.bind(look_for_alike),
+        [task, annotator, *forms.all_inputs],
+        alike.outputs,
+        trigger_mode="always_last",
+        **running,
+    )
+    gr.on([task.change, clear.click], lambda: hide_alike(), None, alike.outputs, **running)
     why.click(lab.bind(explain), [answer, why_label, method], [words], queue=False)
     flip.click(lab.bind(offer_edits), [answer, spot], panel.outputs, queue=False)
-    return forms
+    return forms, alike
 
 
 def gallery_categories(task_name: str) -> list[str]:

@@ -13,7 +13,7 @@ from components.context import Lab
 from components.errors import known_errors
 from components.failure_map import build_failure_map
 from components.files import build_files
-from components.filter_form import build_filters, join_views, read_filters, refresh_menus
+from components.filter_form import NOTHING_CHOSEN, build_filters, join_views, read_filters, refresh_menus
 from components.second_look import build_second_look
 from components.steps_panel import build_steps, history_html
 from components.toast import build_toast, hide_toast, show_toast
@@ -32,7 +32,8 @@ NOTHING = highlight.empty(
 )
 
 
-def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -> None:
+def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -> list[Any]:
+    """Returns what `open_in_review` updates after the tabs."""
     cursors = gr.State([None])  # for each page up to the one shown, the row that it comes after
     following_cursor = gr.State(None)
     ids = gr.State([])  # the verdicts' ids in the rows shown
@@ -92,6 +93,17 @@ def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -
     toast.undo.click(lab.bind(undo), [toast.token, annotator], toast.outputs, **quiet).success(**again)
     for event in changed:
         event.success(**menus).then(**again)
+    return [*form.inputs, *shown, *editing]
+
+
+@known_errors
+def open_in_review(lab: Lab, task_name: str, verdict_id: int | None) -> list[Any]:
+    """The Review tab with one verdict found and opened, from another tab."""
+    if verdict_id is None:
+        raise ValueError("There is no flag to open.")
+    filters = [f"ids: {verdict_id}", *NOTHING_CHOSEN[1:]]
+    found = show_page(lab, [None], task_name, *filters)
+    return [gr.Tabs(selected="review"), *filters, *found, *open_verdict(lab, verdict_id)]
 
 
 @known_errors

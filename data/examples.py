@@ -288,22 +288,17 @@ def _example_id(db: Database, task: Task, example: Example, time: str) -> int:
     ).fetchone()
     if found:
         return found[0]
-    texts = [part for f in task.fields for part in _as_list(example[f.name]) if part]
     return db.conn.execute(
         "INSERT INTO examples (task, content_hash, fields, text, split, created_at) VALUES (?, ?, ?, ?, ?, ?)",
         [
             task.name,
             content_hash,
             json.dumps(example, ensure_ascii=False),
-            "\n".join(texts),
+            task.text_of(example),
             task.split_of(example),
             time,
         ],
     ).lastrowid
-
-
-def _as_list(value: str | list[str]) -> list[str]:
-    return value if isinstance(value, list) else [value]
 
 
 def _in_use(db: Database, verdict_ids: Iterable[int], in_use: bool) -> list[int]:

@@ -116,6 +116,11 @@ class Task:
         """The label as rows hold it: its name, or the index of a choice."""
         return self.labels[index] if self.labels else index
 
+    def text_of(self, example: Example) -> str:
+        """All of its texts, a line each: what the store's words are searched in."""
+        values = (example[f.name] for f in self.fields)
+        return "\n".join(part for v in values for part in (v if isinstance(v, list) else [v]) if part)
+
     def content_hash(self, example: Example) -> str:
         """Same content, same hash. Unicode form and runs of white space do not count; case does."""
         return _digest([self.name, [example[f.name] for f in self.fields]])
