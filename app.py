@@ -73,7 +73,7 @@ def build_page(lab: Lab) -> gr.Blocks:
         timer = gr.Timer(4.0)  # at the root: inside a tab it would not tick before the tab is opened
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Probe", id="probe"):
-                forms, alike = build_probe(lab, task, annotator)
+                forms, alike = build_probe(lab, page, task, annotator)
                 door = ProbeDoor(tabs, forms)
             with gr.Tab("Blind spots", id="spots") as spots:
                 build_spots(lab, task, annotator, spots, door)

@@ -13,6 +13,7 @@ from components.context import Lab
 from components.counterfactuals import offer_edits
 from components.errors import known_errors
 from components.guidance import build_guidance
+from components.last_choices import build_last, keep_label, remember, remember_name, remember_right, restore
 from components.long_text import build_long_text
 from components.next_words import build_next_words
 from components.task_form import TaskForms, build_forms, fill_form, read_form, show_group
@@ -65,10 +66,11 @@ def keys_html() -> str:
     return f'<div class="hint keys">{" ".join(keys)}</div>'
 
 
-def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> tuple[TaskForms, Alike]:
+def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox) -> tuple[TaskForms, Alike]:
     """Lays the tab out and joins its parts to the handlers below; returns its forms, and the note on like flags,
     whose way to the Review tab is joined by the page."""
     answer = gr.State(None)  # what was asked and said, while it is not yet judged
+    last = build_last()
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=340):
             forms = build_forms("probe-form")
@@ -127,6 +129,9 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> tuple[TaskFo
 
     judged = [judge, correction, expected, spot, remark, why_box, why_label, words]
     running = {"queue": False, "show_progress": "hidden"}
+    label = {"fn": lab.bind(keep_label), "inputs": [last, answer], "outputs": [expected], **running}
+    page.load(lab.bind(restore), [last, task], [annotator, spot], **running)
+    gr.on([annotator.submit, annotator.blur], lab.bind(remember_name), [last, annotator], [last], **running)
     gr.on([task.change, gallery.input, run.click, clear.click], lambda: hide(), None, panel.outputs, **running)
     task.change(
         lab.bind(change_task),
@@ -137,19 +142,26 @@ def build_probe(lab: Lab, task: gr.Radio, annotator: gr.Textbox) -> tuple[TaskFo
     category.input(lab.bind(filter_gallery), [task, category], [gallery], **running)
     gallery.input(lab.bind(pick_sample), [task, gallery], [*forms.all_inputs, spot, note], **running).then(
         lab.bind(run_probe), [task, spot, *forms.all_inputs], [result, answer, *judged], **running
-    )
+    ).success(**label)
     run.click(
         lab.bind(run_probe),
         [task, spot, *forms.all_inputs],
         [result, answer, *judged],
         **running,
-    )
+    ).success(**label)
     clear.click(lab.bind(clear_form), [task], [*forms.all_inputs, note, result, answer, *judged], **running)
-    right.click(lab.bind(save_right), [answer, spot, annotator, tried], [*toast.outputs, judge], **running)
+    right.click(lab.bind(save_right), [answer, spot, annotator, tried], [*toast.outputs, judge], **running).success(
+        lab.bind(remember_right),
+        [last, spot, annotator],
+        [last],
+        **running,
+    )
     wrong.click(lambda: gr.update(visible=True), None, correction, **running)
-    save.click(
+    saved = save.click(
         lab.bind(save_wrong), [answer, expected, spot, remark, annotator, tried], [*toast.outputs, judge], **running
-    ).success(lab.bind(offer), [answer, expected, toast.token], panel.outputs, **running)
+    )
+    saved.success(lab.bind(remember), [last, answer, expected, spot, annotator], [last], **running)
+    saved.success(lab.bind(offer), [answer, expected, toast.token], panel.outputs, **running)
     toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running).success(
         lambda: hide(), None, panel.outputs, **running
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import App, visit_again
+from tests.browser.conftest import App, visit, visit_again
 
 pytestmark = pytest.mark.browser
 
@@ -106,6 +106,37 @@ def test_twins_of_a_correction_are_judged_with_one_key_each(page: Page, picture:
     open_tab(page, "Probe")
     page.get_by_role("button", name="Run").click()
     expect(twins).to_be_hidden()
+
+
+def test_what_was_chosen_last_stays_and_what_was_flagged_is_told(page: Page, app: App) -> None:
+    name = page.locator("#annotator input, #annotator textarea")
+    name.fill("bea")
+    ask(page, *SWAP)
+    expect(verdict(page)).to_contain_text("entailment")
+    page.get_by_role("button", name="Wrong").click()
+    page.get_by_role("radio", name="contradiction").check()
+    page.get_by_label("Blind-spot category").click()
+    page.get_by_role("option", name="role swap and word order").click()
+    page.get_by_role("button", name="Save correction").click()
+    expect(page.get_by_text("Saved as a correction")).to_be_visible()
+    for reloaded in (False, True):
+        if reloaded:
+            visit(page, app)
+        expect(name).to_have_value("bea")
+        ask(page, "The singer followed the baker.", "The baker followed the singer.")
+        expect(verdict(page)).to_contain_text("entailment")
+        page.get_by_role("button", name="Wrong").click()
+        expect(page.get_by_role("radio", name="contradiction")).to_be_checked()
+        expect(page.get_by_label("Blind-spot category")).to_have_value("role swap and word order")
+
+    page.get_by_label("Premise", exact=True).first.fill(SWAP[0])
+    page.get_by_label("Hypothesis", exact=True).first.fill("The burglar followed a chemist.")
+    expect(page.locator("#probe-alike")).to_contain_text("You flagged nearly the same already")
+    page.get_by_label("Hypothesis", exact=True).first.fill(SWAP[1])
+    expect(page.locator("#probe-alike")).to_contain_text("You flagged this very example already")
+    page.get_by_role("button", name="Open it").click()
+    expect(page.locator("#review-editor").first).to_contain_text(SWAP[0])
+    expect(page.get_by_text("1 to 1 of 1.")).to_be_visible()
 
 
 def test_every_task_answers_and_a_flag_can_be_undone(page: Page) -> None:
