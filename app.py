@@ -11,7 +11,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # before torch: idle threads le
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import argparse
-import logging
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -39,6 +39,7 @@ from components.theme import CSS_FILE, FIGURE_TOOLS, SHORTCUTS, theme
 from components.versions import build_versions
 from data.backups import keep_backups, scheduled_backup
 from data.jobs import ACTIVE, list_jobs
+from data.logs import set_up_logs
 from data.queries import Filters
 from data.store import StoreError
 from data.tasks import get_task
@@ -153,7 +154,7 @@ def build_app(lab: Lab) -> FastAPI:
 def open_lab(lab: Lab) -> None:
     """Puts the starters in place and loads the live models in the background."""
     from models.registry import prepare_workspace
-    from models.worker import ensure_worker
+    from models.worker import ensure_worker, watch
 
     scheduled_backup(lab.db(), lab.settings.backups, every_hours=lab.settings.backup_hours)
     keep_backups(lab.db, lab.settings.backups, lab.settings.backup_hours)
@@ -161,6 +162,7 @@ def open_lab(lab: Lab) -> None:
     lab.start_serving()
     if list_jobs(lab.db(), states=ACTIVE, limit=1):
         ensure_worker(lab.settings)
+    watch(lab.settings, lab.db)
 
 
 def serve(settings: Settings) -> None:
@@ -170,7 +172,14 @@ def serve(settings: Settings) -> None:
     open_lab(lab)
     app = build_app(lab)
     print(f"Blindspot is on http://{settings.host}:{settings.port} (workspace {settings.workspace})", flush=True)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn hands the signal on when it is done
+    try:
+        uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3)
+    finally:
+        if settings.on_stop == "checkpoint":
+            from models.worker import stop_worker
+
+            stop_worker(settings)
 
 
 def main() -> None:
@@ -184,8 +193,6 @@ def main() -> None:
         "--insecure", action="store_true", help="let other machines reach a page that has no accounts"
     )
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = read_settings(
             workspace=arguments.workspace,
@@ -195,6 +202,7 @@ def main() -> None:
             models=arguments.model,
             insecure=arguments.insecure,
         )
+        set_up_logs(settings.log_format)
         serve(settings)
     except (ValueError, RuntimeError) as error:
         sys.exit(f"error: {error}")

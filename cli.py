@@ -225,6 +225,19 @@ def cancel(job: str, as_json: AsJson = False, workspace: Workspace = None) -> No
         show({"job": job, "state": state}, as_json, f"{job} is {state}.")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})  # a number below 0 is no option
+def priority(
+    job: str,
+    number: Annotated[int, typer.Argument(metavar="N", help="-9 to 9; runs have 0")],
+    as_json: AsJson = False,
+    workspace: Workspace = None,
+) -> None:
+    """Let a waiting run go before (above 0) or after (below 0) others."""
+    with lab(workspace) as (_, db):
+        jobs.set_priority(db, job, number)
+        show({"job": job, "priority": number}, as_json, f"{job} has priority {number} now.")
+
+
 @app.command("versions")
 def list_versions(
     task: Annotated[str | None, typer.Option("--task", help="Only this task's")] = None,

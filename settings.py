@@ -40,6 +40,27 @@ class Settings:
     """`confirmed`: what two people agree on; `all`: every verdict, what one person alone says counting half; `auto`:
     all while there is one annotator, confirmed as soon as there are two."""
 
+    root_path: str = ""
+    """The prefix under which a proxy serves the page, such as `/lab`."""
+    origins: tuple[str, ...] = ()
+    """Further addresses of the page, such as `https://lab.example.org`, from which it may be asked."""
+    upload_mib: int = 50
+    """The largest request."""
+    rate_limit: str = ""
+    """How many requests that do work one person may send, such as `600/minute`; empty: any number."""
+    queue_length: int = 64
+    """How many of the page's events may wait before further ones are refused."""
+    log_format: str = "text"
+    """`text` or `json`."""
+    metrics_token: str = ""
+    """What `/metrics` wants to see as a bearer token; empty: it answers this machine alone."""
+
+    on_stop: str = "continue"
+    """What the app's end by a signal does to running jobs: they `continue` without it, or stop at a `checkpoint` and
+    go on when it is started again."""
+    keep_jobs_days: int = 30
+    """After so long the folder of a job that ended is removed; the newest twenty stay, and all versions."""
+
     precision: str = "auto"
     """In what number format the page's answers are computed: `auto` (bfloat16 where the hardware has it and the
     answers stay close) or `fp32`."""
@@ -109,6 +130,19 @@ def read_settings(
             "BLINDSPOT_TRAIN_ON", env("BLINDSPOT_TRAIN_ON") or Settings.train_on, ("auto", "all", "confirmed")
         ),
         contrast_budget=float(env("BLINDSPOT_CONTRAST_BUDGET") or Settings.contrast_budget),
+        root_path=(env("BLINDSPOT_ROOT_PATH") or "").rstrip("/"),
+        origins=tuple((env("BLINDSPOT_ORIGINS") or "").replace(",", " ").split()),
+        upload_mib=int(env("BLINDSPOT_UPLOAD_MIB") or Settings.upload_mib),
+        rate_limit=env("BLINDSPOT_RATE_LIMIT") or Settings.rate_limit,
+        queue_length=int(env("BLINDSPOT_QUEUE_LENGTH") or Settings.queue_length),
+        log_format=_one_of(
+            "BLINDSPOT_LOG_FORMAT", env("BLINDSPOT_LOG_FORMAT") or Settings.log_format, ("text", "json")
+        ),
+        metrics_token=env("BLINDSPOT_METRICS_TOKEN") or Settings.metrics_token,
+        on_stop=_one_of(
+            "BLINDSPOT_ON_STOP", env("BLINDSPOT_ON_STOP") or Settings.on_stop, ("continue", "checkpoint")
+        ),
+        keep_jobs_days=int(env("BLINDSPOT_KEEP_JOBS_DAYS") or Settings.keep_jobs_days),
         precision=_one_of("BLINDSPOT_PRECISION", env("BLINDSPOT_PRECISION") or Settings.precision, ("auto", "fp32")),
         model_memory_mib=int(env("BLINDSPOT_MODEL_MEMORY_MIB") or Settings.model_memory_mib),
     )

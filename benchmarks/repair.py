@@ -36,6 +36,7 @@ from models.device import choose_device
 from models.dial import best_alpha, score_dial, write_blend
 from models.evaluation import accuracy
 from models.folders import write_rows
+from models.job_folder import trained_hashes
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe
 from models.registry import STARTERS
@@ -43,7 +44,6 @@ from models.repair import retention_split, stopping_rows, training_rows
 from models.report import evaluation_sets, gate_reasons, make_splits
 from models.starter.datasets import read_split, sample
 from models.training import train
-from models.worker import trained_hashes
 from settings import Settings
 
 BUDGETS = Settings().budgets

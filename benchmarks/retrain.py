@@ -28,10 +28,10 @@ from data.tasks import Task, get_task
 from data.versions import live_version
 from models.device import choose_device
 from models.folders import read_card
+from models.job_folder import prepare
 from models.predictor import Predictor
 from models.registry import folder_of, prepare_workspace
 from models.retraining import request_retrain
-from models.worker import prepare
 from settings import PROJECT, Settings
 
 POLL_S = 0.02

@@ -1,9 +1,11 @@
 """The queue of training jobs: a few statements on one table.
 
 queued -> running -> done | failed
-   |         |
+   |         |   +-> interrupted -> queued
    |         +-> cancelling -> cancelled
    +-> cancelled
+
+A job that is `interrupted` was stopped with its machine or app and left a checkpoint; the next worker takes it up.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from data.roles import require, sign
 from data.store import now, writing
 from data.versions import add_evaluation, add_version, get_version
 
-ACTIVE = ("queued", "running", "cancelling")
+ACTIVE = ("queued", "running", "cancelling", "interrupted")
+MOST_PRIORITY = 9
 
 
 def enqueue(
@@ -29,6 +32,7 @@ def enqueue(
     recipe: dict[str, Any],
     example_ids: list[int],
     requested_by: str,
+    priority: int = 0,
 ) -> str:
     """Freezes what to train on and queues it; returns the job's id, such as `nli-3`."""
     require("train")
@@ -59,14 +63,35 @@ def planned_version_id(job_id: str) -> str:
 
 
 def claim(db: Database) -> dict[str, Any] | None:
-    """The oldest queued job, now running; None where nothing waits."""
+    """The next queued job, now running; None where nothing waits.
+
+    The highest priority goes first; then the task whose turn was longest ago, so that one task's long queue keeps no
+    other waiting; then the oldest.
+    """
     with writing(db):
-        found = db.execute("SELECT id FROM jobs WHERE state = 'queued' ORDER BY created_at, rowid LIMIT 1").fetchone()
+        found = db.execute(
+            "SELECT id FROM jobs AS waiting WHERE state = 'queued' ORDER BY priority DESC, "
+            "(SELECT max(started_at) FROM jobs WHERE task = waiting.task) NULLS FIRST, created_at, rowid LIMIT 1"
+        ).fetchone()
         if found is None:
             return None
         time = now()
-        db["jobs"].update(found[0], {"state": "running", "started_at": time, "heartbeat_at": time})
+        attempts = get_job(db, found[0])["attempts"] + 1
+        changes = {"state": "running", "started_at": time, "heartbeat_at": time, "attempts": attempts}
+        db["jobs"].update(found[0], changes)
     return get_job(db, found[0])
+
+
+def set_priority(db: Database, job_id: str, priority: int) -> None:
+    """Lets a waiting job go before (above 0) or after (below 0) others. Raises ValueError."""
+    require("train")
+    if not -MOST_PRIORITY <= priority <= MOST_PRIORITY:
+        raise ValueError(f"Expected as priority -{MOST_PRIORITY} to {MOST_PRIORITY}; found {priority}.")
+    with writing(db):
+        state = get_job(db, job_id)["state"]
+        if state not in ("queued", "interrupted"):
+            raise ValueError(f"Expected a job that waits; {job_id} is {state}.")
+        db["jobs"].update(job_id, {"priority": priority})
 
 
 def heartbeat(db: Database, job_id: str, phase: str, progress: list[dict[str, Any]] | None = None) -> str:
@@ -84,7 +109,7 @@ def cancel(db: Database, job_id: str) -> str:
     require("train")
     with writing(db):
         state = get_job(db, job_id)["state"]
-        if state == "queued":
+        if state in ("queued", "interrupted"):
             db["jobs"].update(job_id, {"state": "cancelled", "finished_at": now()})
         elif state == "running":
             db["jobs"].update(job_id, {"state": "cancelling"})
@@ -92,7 +117,7 @@ def cancel(db: Database, job_id: str) -> str:
 
 
 def end(db: Database, job_id: str, state: str, error: str | None = None) -> None:
-    """Marks a job `failed` (with its traceback or reason) or `cancelled`."""
+    """Marks a job `failed` (with its traceback or reason), `cancelled`, or for now `interrupted`."""
     with writing(db):
         db["jobs"].update(job_id, {"state": state, "error": error, "finished_at": now(), "phase": state})
 
@@ -155,15 +180,23 @@ def set_report(db: Database, job_id: str, report: dict[str, Any]) -> None:
 
 
 def requeue_orphans(db: Database) -> list[str]:
-    """For a worker that has just become the only one: jobs that a dead worker left go back in the queue."""
+    """For a worker that has just become the only one: jobs that another one left go back in the queue."""
     with writing(db):
-        orphans = [r["id"] for r in db.query("SELECT id FROM jobs WHERE state = 'running'")]
-        db.conn.execute("UPDATE jobs SET state = 'queued', phase = 'waiting' WHERE state = 'running'")
+        orphans = [r["id"] for r in db.query("SELECT id FROM jobs WHERE state IN ('running', 'interrupted')")]
+        db.conn.execute(
+            "UPDATE jobs SET state = 'queued', phase = 'waiting', finished_at = NULL "
+            "WHERE state IN ('running', 'interrupted')"
+        )
         db.conn.execute(
             "UPDATE jobs SET state = 'cancelled', phase = 'cancelled', finished_at = ? WHERE state = 'cancelling'",
             [now()],
         )
     return orphans
+
+
+def count_by_state(db: Database) -> dict[str, int]:
+    """How many jobs are in each state that any is in."""
+    return {row["state"]: row["n"] for row in db.query("SELECT state, count(*) AS n FROM jobs GROUP BY state")}
 
 
 def get_job(db: Database, job_id: str) -> dict[str, Any]:

@@ -279,3 +279,24 @@ def m008_confidence_in_the_filters(db: Database) -> None:
             task, confidence, id, kind, expected_label, predicted_label) WHERE archived_at IS NULL;
         """
     )
+
+
+@migrations()
+def m009_jobs_go_on(db: Database) -> None:
+    """State `interrupted`, `priority` (higher goes first) and `attempts` of a job.
+
+    The states are a constraint, so the table is made anew; the rows come back before the foreign keys that refer to
+    them are checked, at the transaction's end.
+    """
+    columns = [column.name for column in db["jobs"].columns]
+    (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'jobs'").fetchone()
+    named = ", ".join(columns)
+    db.execute("PRAGMA defer_foreign_keys = ON")
+    db.execute("CREATE TEMP TABLE kept_jobs AS SELECT * FROM jobs ORDER BY rowid")
+    db.execute("DROP TABLE jobs")
+    db.execute(sql.replace("'failed', 'done'", "'failed', 'interrupted', 'done'"))
+    db.execute(f"INSERT INTO jobs ({named}) SELECT {named} FROM temp.kept_jobs")
+    db.execute("DROP TABLE temp.kept_jobs")
+    db.execute("CREATE INDEX jobs_by_state ON jobs (state, created_at)")
+    db["jobs"].add_column("priority", int, not_null_default=0)
+    db["jobs"].add_column("attempts", int, not_null_default=0)

@@ -101,8 +101,8 @@ def hide_words(batch: Batch, recipe: Recipe, tokenizer: Any) -> Batch:
     """The batch with a share of its words behind the mask token (or the unknown one); special tokens stay."""
     if recipe.word_dropout:
         ids = batch["input_ids"]
-        hidden = torch.rand(ids.shape) < recipe.word_dropout
-        special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
+        hidden = (torch.rand(ids.shape) < recipe.word_dropout).to(ids.device)
+        special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids, device=ids.device))
         mask = tokenizer.mask_token_id if tokenizer.mask_token_id is not None else tokenizer.unk_token_id
         if mask is None:
             raise TrainingError("Recipe option word_dropout: this model's tokenizer has no mask token; set it to 0.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +13,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from models.adapters import has_singular_values
 from models.batches import Rows, TrainingError, collate_rows, hide_words, to_device
 from models.heads import Head
 from models.recipe import Recipe
+from models.resuming import Checkpoints, SeededLengths
 
-CHECKPOINT_STEPS = 500
 BATCH = 64
 LEAST_FALL = 0.01
 """A loss (nats) that fell by less has not fallen."""
@@ -60,12 +60,25 @@ class RowTrainer(Trainer):
         self.head, self.recipe = head, recipe
         self.model_accepts_loss_kwargs = False
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+    def _get_train_sampler(self, train_dataset: Any = None) -> SeededLengths:
         lengths = [e.length for e in self.train_dataset.encoded]
         batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return LengthGroupedSampler(batch_size, lengths=lengths)
+        return SeededLengths(batch_size, lengths, self.args.seed)
 
     def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
+        """A step on the batch, some of its words hidden where the recipe asks for it. Raises TrainingError on NaN."""
+        inputs = hide_words(dict(inputs), self.recipe, self.head.tokenizer)
+        loss = self._step(model, inputs, *more, **named)
+        if not torch.isfinite(loss):
+            texts = self.head.tokenizer.batch_decode(inputs["input_ids"][:8], skip_special_tokens=True)
+            shown = "\n".join(f"  {text[:200]}" for text in texts)
+            raise TrainingError(
+                f"The loss became {loss.item()} at step {self.state.global_step + 1}; lower the learning rate, or "
+                f"look at the rows of its batch:\n{shown}"
+            )
+        return loss
+
+    def _step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
         """A step, and where the recipe asks for it another one against the embeddings (FGM)."""
         if not self.recipe.adversarial:
             return super().training_step(model, inputs, *more, **named)
@@ -196,8 +209,6 @@ class Progress(TrainerCallback):
             row["twins_loss"] = round(self.early.loss, 5)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        if not math.isfinite(loss):
-            raise TrainingError(f"The loss became {loss} at step {state.global_step}; lower the learning rate.")
 
 
 def make_trainer(
@@ -209,8 +220,9 @@ def make_trainer(
     device: torch.device,
     bf16: bool,
     twins: Rows | None = None,
+    stop: threading.Event | None = None,
 ) -> RowTrainer:
-    """`twins`: rows that are not trained on, for a recipe with patience."""
+    """`twins`: rows that are not trained on, for a recipe with patience; `stop`: ends the run at a checkpoint."""
     rows_per_step = recipe.batch_size * recipe.accumulation
     early = None
     if twins is not None:
@@ -230,9 +242,8 @@ def make_trainer(
         seed=recipe.seed,
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
-        save_strategy="steps" if steps > CHECKPOINT_STEPS else "no",
-        save_steps=CHECKPOINT_STEPS,
-        save_total_limit=1,
+        save_strategy="no",  # `Checkpoints` says when
+        save_total_limit=2,  # the older one counts until the newer is whole
         logging_steps=max(1, steps // 200),
         logging_first_step=True,
         logging_nan_inf_filter=False,  # it would log 0 for NaN, and Progress would not stop the run
@@ -241,6 +252,7 @@ def make_trainer(
     )
     callbacks: list[TrainerCallback] = [Ranks(model)] if has_singular_values(model) else []
     callbacks += [early] if early else []
+    callbacks.append(Checkpoints(stop or threading.Event(), early))
     callbacks.append(Progress(folder / "progress.jsonl", rows_per_step, early))
     return RowTrainer(
         head=head,
@@ -248,12 +260,6 @@ def make_trainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
-        data_collator=lambda items: hide_words(collate_rows(items, head), recipe, head.tokenizer),
+        data_collator=lambda items: collate_rows(items, head),
         callbacks=callbacks,
     )
-
-
-def latest_checkpoint(folder: Path) -> str | None:
-    from transformers.trainer_utils import get_last_checkpoint
-
-    return get_last_checkpoint(str(folder)) if folder.is_dir() else None

@@ -15,38 +15,71 @@ and safetensors; no store and no page.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
+from typing import Any
 
 import torch
+from accelerate.utils import release_memory
+from accelerate.utils.memory import should_reduce_batch_size
 
 from data.tasks import get_task
 from models.adapters import freeze_layers, halve_frozen_weights, trainable_model, write_weights
-from models.batches import TWINS, Rows, keep_parent_answers, read_rows
+from models.batches import TWINS, Rows, TrainingError, keep_parent_answers, read_rows
+from models.child import ERROR, STOPPED
 from models.device import choose_device, describe, has_bf16
 from models.folders import inherited, read_card, save_version
 from models.heads import make_head, narrow
 from models.placement import is_placed
 from models.recipe import Recipe
-from models.trainer import latest_checkpoint, make_trainer
+from models.resuming import Interrupted, latest_checkpoint
+from models.trainer import make_trainer
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors")
 
 
-def train(folder: Path, device_name: str = "auto") -> Path:
+def train(folder: Path, device_name: str = "auto", stop: threading.Event | None = None) -> Path:
     """Trains as `folder`'s job says; returns the finished version folder inside it.
 
-    Raises TrainingError, CheckpointError, EncoderError or ValueError; then no version folder is left.
+    Goes on from the last whole checkpoint; `stop` ends the run after its step with another one. Where the memory does
+    not suffice, the batch is halved and its steps are accumulated, so that each update sees as many rows as before.
+    Raises TrainingError, CheckpointError, EncoderError or ValueError, or Interrupted; then no version folder is left.
     """
     if (folder / "encoder").is_dir():
         os.environ["BLINDSPOT_ENCODER"] = str(folder / "encoder")
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     recipe = Recipe.from_dict(job["recipe"])
+    while True:
+        try:
+            return _attempt(folder, job, recipe, device_name, stop or threading.Event())
+        except Exception as error:
+            if not should_reduce_batch_size(error):
+                raise
+            if recipe.batch_size == 1:
+                raise TrainingError(
+                    "The memory does not suffice for one row at a time. Lower max_tokens, or train on a machine with "
+                    f"more. ({error})"
+                ) from error
+            recipe = halved(recipe)
+            made_of = f"{recipe.batch_size} rows a batch and {recipe.accumulation} batches a step"
+            print(f"Out of memory; goes on with {made_of}.", flush=True)
+        release_memory()
+
+
+def halved(recipe: Recipe) -> Recipe:
+    """The recipe with half the batch and twice the accumulation."""
+    return dataclasses.replace(recipe, batch_size=recipe.batch_size // 2, accumulation=2 * recipe.accumulation)
+
+
+def _attempt(folder: Path, job: dict[str, Any], recipe: Recipe, device_name: str, stop: threading.Event) -> Path:
     task = get_task(job["task"])
     rows = read_rows(folder / "train.jsonl", task)
     device = choose_device(device_name)
@@ -76,11 +109,13 @@ def train(folder: Path, device_name: str = "auto") -> Path:
         model.to(device)
     if any(row["distil"] for row in rows):
         keep_parent_answers(model, head, dataset, device, bf16)
-    trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins)
+    trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins, stop)
     start = time.monotonic()
     trainer.train(resume_from_checkpoint=latest_checkpoint(folder / "checkpoints"))
     seconds = time.monotonic() - start
     steps = trainer.state.global_step
+    if stop.is_set() and steps < trainer.state.max_steps:
+        raise Interrupted(f"Stopped after step {steps}; it goes on from there when it is started again.")
     passes = recipe.row_passes(len(rows), steps)
     early = f" Stopped early, after {steps} steps." if steps < trainer.state.max_steps else ""
     print(f"Trained {passes:.0f} row-passes in {seconds:.1f} s ({passes / seconds:.0f} rows/s).{early}", flush=True)
@@ -113,7 +148,21 @@ def train(folder: Path, device_name: str = "auto") -> Path:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """On SIGTERM the run ends with a checkpoint and exit status 75; an error is also kept in the folder."""
     if len(sys.argv) < 2:
         sys.exit("usage: python -m models.training FOLDER [auto|cpu|cuda]")
-    train(Path(sys.argv[1]), *sys.argv[2:3])
+    folder, stop = Path(sys.argv[1]), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        train(folder, *sys.argv[2:3], stop=stop)
+    except Interrupted as stopped:
+        print(stopped, flush=True)
+        sys.exit(STOPPED)
+    except Exception as error:
+        (folder / ERROR).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,22 +1,24 @@
-"""Runs the queued jobs one after the other, then ends: `python -m models.worker --workspace DIR`.
+"""Runs the queued jobs, one a device, then ends: `python -m models.worker --workspace DIR`.
 
 It is a process of its own, so that a job outlives the page, the browser and the app. One worker at a time
-holds the workspace's lock; another one that is started waits a moment for it and leaves. Training runs in a
-child process; if the worker dies, the child goes on and the next worker takes it over.
+holds the workspace's lock, which the system takes back when it dies however the clock is set; another one that is
+started waits a moment for it and leaves. Training runs in a child process; if the worker dies, the child goes on and
+the next worker takes it over. On SIGTERM running jobs leave a checkpoint and are `interrupted`.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
-import sys
+import threading
 import time
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,24 +27,24 @@ import psutil
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from data import jobs
-from data.examples import Selection, select_examples
+from data import jobs, logs
+from data.logs import set_up_logs
 from data.store import open_store
-from data.tasks import Task, get_task
+from data.tasks import get_task
 from data.versions import get_version
-from models.folders import read_card, write_rows
+from models import child as training_process
+from models.folders import read_card
+from models.job_folder import is_prepared, prepare, prune, selections, trained_hashes
 from models.recipe import Recipe
 from models.registry import version_folder
-from models.repair import stopping_rows, training_rows
-from models.trust import settled, with_disputed
-from settings import PROJECT, Settings, read_settings
+from settings import Settings, read_settings
 
 POLL_S = 0.2
 LOCK_WAIT_S = 5.0
-MIN_FREE_BYTES = 300 * 2**20
-SPINS = "2000"
-"""How long OpenMP's threads wait busily. With their default, training and another busy program on the same
-cores slow each other down tenfold, since each waits for threads that the other keeps from running."""
+STOP_LIMIT_S = 60.0
+"""How long a training may take to its next checkpoint when it is asked to stop."""
+ATTEMPTS = 3
+"""How often the training of a job is started before its end by a signal counts as the job's failure."""
 
 log = logging.getLogger("blindspot.worker")
 
@@ -51,29 +53,62 @@ class Cancelled(Exception):
     """A person asked the job to stop."""
 
 
+class Stopped(Exception):
+    """The worker is asked to end; the job goes on later."""
+
+
 def ensure_worker(settings: Settings) -> subprocess.Popen[bytes]:
     """Starts a worker that outlives this process; it leaves at once if another one works already."""
     settings.workspace.mkdir(parents=True, exist_ok=True)
     options = ["--workspace", str(settings.workspace), "--device", settings.device]
-    return _start(["models.worker", *options], settings.workspace / "worker.log")
+    return training_process.start_module(["models.worker", *options], settings.workspace / "worker.log")
 
 
-def _start(module: list[str], log_file: Path) -> subprocess.Popen[bytes]:
-    """A module of the project as a process that outlives this one."""
-    with log_file.open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", *module],
-            cwd=PROJECT,
-            env={"GOMP_SPINCOUNT": SPINS, **os.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+def worker_lives(settings: Settings) -> bool:
+    """Whether a worker holds the workspace's lock."""
+    lock = FileLock(settings.workspace / "worker.lock")
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
-def run_worker(settings: Settings) -> int:
-    """Works until the queue is empty; returns how many jobs it ended (0 where another worker is at it)."""
+def watch(settings: Settings, connect: Callable[[], Database], every_s: float = 3.0) -> threading.Event:
+    """Starts a worker whenever jobs wait and none lives, until the returned event is set."""
+    stop = threading.Event()
+
+    def loop() -> None:
+        started: subprocess.Popen[bytes] | None = None
+        while not stop.wait(every_s):
+            try:
+                starting = started is not None and started.poll() is None
+                waits = not starting and bool(jobs.list_jobs(connect(), states=jobs.ACTIVE, limit=1))
+                if waits and not worker_lives(settings):
+                    log.warning("jobs wait and no worker lives; starting one")
+                    started = ensure_worker(settings)
+            except Exception:
+                log.exception("looking after the worker failed")
+
+    threading.Thread(target=loop, name="watch-worker", daemon=True).start()
+    return stop
+
+
+def stop_worker(settings: Settings, wait_s: float = 60.0) -> None:
+    """Asks the worker, if one lives, to leave its jobs at a checkpoint, and waits for it."""
+    try:
+        pid = json.loads((settings.workspace / "worker.json").read_text(encoding="utf-8"))["pid"]
+        if worker_lives(settings):
+            process = psutil.Process(pid)
+            process.terminate()
+            process.wait(wait_s)
+    except (OSError, ValueError, KeyError, psutil.Error) as error:
+        log.warning("the worker was not stopped: %s", error)
+
+
+def run_worker(settings: Settings, stop: threading.Event | None = None) -> int:
+    """Works until the queue is empty or `stop` is set; returns how many jobs it ended (0 where another is at it)."""
+    stop = stop or threading.Event()
     settings.workspace.mkdir(parents=True, exist_ok=True)
     lock = FileLock(settings.workspace / "worker.lock")
     try:
@@ -81,52 +116,93 @@ def run_worker(settings: Settings) -> int:
     except Timeout:
         log.info("another worker is at it")
         return 0
-    ended = 0
     with lock:
+        (settings.workspace / "worker.json").write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
         db = open_store(settings.store)
         for job in jobs.list_jobs(db, states=("cancelling",)):
-            child = _adopt(settings.jobs / job["id"])
+            child = training_process.adopt(settings.jobs / job["id"])
             if child is not None:
-                _kill(child)
+                training_process.kill(child)
             shutil.rmtree(settings.jobs / job["id"], ignore_errors=True)
         for job_id in jobs.requeue_orphans(db):
             log.info("taking %s up again", job_id)
-        while (job := jobs.claim(db)) is not None:
-            run_job(settings, db, job)
-            ended += 1
+        for job_id in prune(settings, db):
+            log.info("removed the folder of %s, which ended long ago", job_id)
         db.close()
+        gpus = visible_gpus(settings.device)
+        if len(gpus) < 2:
+            return work_off(settings, stop, None)
+        with ThreadPoolExecutor(len(gpus)) as pool:
+            return sum(pool.map(lambda gpu: work_off(settings, stop, gpu), gpus))
+
+
+def visible_gpus(device: str) -> list[str]:
+    """The GPUs that jobs may take, each by the name that CUDA_VISIBLE_DEVICES knows; none for a CPU."""
+    if device == "cpu":
+        return []
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name.strip()]
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, timeout=20
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return listed.stdout.split() if listed.returncode == 0 else []
+
+
+def work_off(settings: Settings, stop: threading.Event, gpu: str | None) -> int:
+    """Runs one waiting job after the other on one device; returns how many it ended."""
+    db, ended = open_store(settings.store), 0
+    while not stop.is_set() and (job := jobs.claim(db)) is not None:
+        logs.job_id.set(job["id"])
+        run_job(settings, db, job, stop, gpu)
+        ended += 1
+    db.close()
     return ended
 
 
-def run_job(settings: Settings, db: Database, job: dict[str, Any]) -> None:
-    """Trains, evaluates and records one claimed job; whatever happens, the job ends in the store."""
+def run_job(
+    settings: Settings,
+    db: Database,
+    job: dict[str, Any],
+    stop: threading.Event | None = None,
+    gpu: str | None = None,
+) -> None:
+    """Trains, evaluates and records one claimed job; whatever happens, its state in the store says so."""
     log.info("job %s: start", job["id"])
     folder = settings.jobs / job["id"]
     try:
-        report = _run(settings, db, job, folder)
+        report = _run(settings, db, job, folder, stop or threading.Event(), gpu)
         log.info("job %s: done in %.1f s", job["id"], report["seconds"])
     except Cancelled:
         jobs.end(db, job["id"], "cancelled")
         shutil.rmtree(folder, ignore_errors=True)
         log.info("job %s: cancelled", job["id"])
+    except Stopped:
+        jobs.end(db, job["id"], "interrupted")
+        log.info("job %s: interrupted; it goes on when a worker is started", job["id"])
     except Exception as error:
         log.exception("job %s: failed", job["id"])
         message = str(error) or type(error).__name__
         jobs.end(db, job["id"], "failed", f"{message}\n\n{traceback.format_exc()}")
 
 
-def _run(settings: Settings, db: Database, job: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _run(
+    settings: Settings, db: Database, job: dict[str, Any], folder: Path, stop: threading.Event, gpu: str | None
+) -> dict[str, Any]:
     started = time.monotonic()
     version_id = jobs.planned_version_id(job["id"])
     target = settings.versions / job["task"] / version_id
     parent_folder = version_folder(settings, get_version(db, job["parent_id"]))
     task = get_task(job["task"])
     finished = (target / "version.json").exists()
-    child = None if finished else _adopt(folder)
+    child = None if finished else training_process.adopt(folder)
     if not finished and child is None and not (folder / "version").is_dir():
-        if not (folder / "job.json").exists():  # written last; a dead run's checkpoints are of use
+        if not is_prepared(folder):  # else a dead run's checkpoints are of use
             prepare(settings, db, job, folder, parent_folder)
-        child = _spawn(folder, settings.device)
+        child = training_process.spawn(folder, settings.device, gpu)
     from models.report import evaluation_sets, gate_reasons, make_splits, reading  # with torch: after the start
 
     trained = trained_hashes(folder, task)
@@ -135,13 +211,11 @@ def _run(settings: Settings, db: Database, job: dict[str, Any], folder: Path) ->
     try:
         before = pool.submit(score, parent_folder, sets)
         if child is not None:
-            _wait(db, job["id"], folder, child)
-        if not finished and not (folder / "version").is_dir():
-            raise RuntimeError(f"Training ended without a version. Its last lines:\n{_tail(folder / 'train.log')}")
-        _check_cancel(db, job["id"], "evaluating")
+            _train(db, job["id"], folder, child, stop, lambda: training_process.spawn(folder, settings.device, gpu))
+        _check(db, job["id"], stop)
         made = target if finished else folder / "version"
-        parent_scores = _result(db, job["id"], before)
-        child_scores = _result(db, job["id"], pool.submit(score, made, sets))
+        parent_scores = _result(db, job["id"], stop, before)
+        child_scores = _result(db, job["id"], stop, pool.submit(score, made, sets))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # who cancels does not wait for a score
 
@@ -197,63 +271,6 @@ def add_dial(
         log.exception("job %s: the strength dial failed", job_id)
 
 
-def selections(db: Database, job: dict[str, Any]) -> tuple[Selection, Selection]:
-    """What the job may learn from, as it was frozen, and what is held out to measure with."""
-    task = get_task(job["task"])
-    return select_examples(db, task, "train", job["example_ids"], disputed=True), select_examples(
-        db, task, "held_out"
-    )
-
-
-def trained_hashes(folder: Path, task: Task) -> set[str]:
-    """The content hashes of the rows that the job trains on or stops by."""
-    found: set[str] = set()
-    for name in ("train.jsonl", "twins.jsonl"):
-        if (folder / name).exists():
-            with (folder / name).open(encoding="utf-8") as lines:
-                found |= {task.content_hash(task.parse_example(json.loads(line))) for line in lines}
-    return found
-
-
-def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path, parent_folder: Path) -> None:
-    """Writes the job folder: all that `models.training` needs, here or on another machine."""
-    from models.encoder import ENCODER, FILES, encoder_dir
-
-    settings.jobs.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.jobs).free
-    if free < MIN_FREE_BYTES:
-        raise RuntimeError(
-            f"Expected {MIN_FREE_BYTES >> 20} MiB of free disk in {settings.workspace}; found {free >> 20} MiB. "
-            "Free some space and retrain."
-        )
-    task = get_task(job["task"])
-    recipe = Recipe.from_dict(job["recipe"])
-    taught, held_out = selections(db, job)
-    kept_out = {task.content_hash(row["example"]) for row in held_out.rows}
-    rows = with_disputed(taught, training_rows(task, settled(taught), recipe, kept_out))
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    shutil.copytree(parent_folder, folder / "parent", copy_function=_link)
-    card = read_card(folder / "parent")
-    if card["base"] == ENCODER:
-        source = encoder_dir()
-        (folder / "encoder").mkdir()
-        for name in FILES:
-            _link(source / name, folder / "encoder" / name)
-    write_rows(folder / "train.jsonl", rows)
-    stop_by = stopping_rows(task, settled(taught), recipe, kept_out | {task.content_hash(row) for row in rows})
-    if stop_by:
-        write_rows(folder / "twins.jsonl", stop_by)
-    description = {
-        "task": job["task"],
-        "version": jobs.planned_version_id(job["id"]),
-        "parent": job["parent_id"],
-        "recipe": recipe.to_dict(),
-        "example_ids": job["example_ids"],
-    }
-    (folder / "job.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-
-
 def score(version: Path, sets: dict[str, list[dict[str, Any]]]) -> dict[str, list[Any]]:
     """The version's predictions on every set."""
     from models.device import choose_device
@@ -263,96 +280,69 @@ def score(version: Path, sets: dict[str, list[dict[str, Any]]]) -> dict[str, lis
     return {name: predictor.predict([row["example"] for row in rows]) for name, rows in sets.items()}
 
 
-def _spawn(folder: Path, device: str) -> psutil.Process:
-    child = _start(["models.training", str(folder), device], folder / "train.log")
-    process = psutil.Process(child.pid)
-    process.blindspot_popen = child  # keeps the handle that reaps it
-    mark = {"pid": child.pid, "created": process.create_time()}
-    (folder / "child.json").write_text(json.dumps(mark), encoding="utf-8")
-    return process
+def _train(
+    db: Database,
+    job_id: str,
+    folder: Path,
+    child: psutil.Process,
+    stop: threading.Event,
+    start_again: Callable[[], psutil.Process],
+) -> None:
+    """Until the folder has a version. A training that was killed from outside goes on from its last checkpoint.
+
+    Raises Cancelled, Stopped, and RuntimeError with the training's own words.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        _wait(db, job_id, folder, child, stop)
+        if (folder / "version").is_dir():
+            return
+        said, last = training_process.failure(folder), training_process.tail(folder)
+        if said is not None:
+            raise RuntimeError(f"{said}\n\nThe training's last lines:\n{last}")
+        if attempt < ATTEMPTS:
+            log.warning("job %s: its training was cut off; attempt %d", job_id, attempt + 1)
+            child = start_again()
+    raise RuntimeError(
+        f"Training was cut off {ATTEMPTS} times without an error of its own, as it is where the machine runs out of "
+        f"memory. Close other programs or lower the batch size, and retrain. Its last lines:\n{last}"
+    )
 
 
-def _adopt(folder: Path) -> psutil.Process | None:
-    """The training child that a dead worker left running, if it still runs."""
-    try:
-        mark = json.loads((folder / "child.json").read_text(encoding="utf-8"))
-        process = psutil.Process(mark["pid"])
-        if process.create_time() == mark["created"] and process.status() != psutil.STATUS_ZOMBIE:
-            return process
-    except (OSError, ValueError, KeyError, psutil.Error):
-        pass
-    return None
-
-
-def _wait(db: Database, job_id: str, folder: Path, child: psutil.Process) -> None:
-    """Until the child ends, copies its progress into the store; kills it where the job is cancelled."""
+def _wait(db: Database, job_id: str, folder: Path, child: psutil.Process, stop: threading.Event) -> None:
+    """Until the child ends, copies its progress into the store. Raises Cancelled or Stopped, the child being gone."""
     sent = None
-    while _runs(child):
-        progress = _read_progress(folder / "progress.jsonl")
-        state = jobs.heartbeat(
-            db, job_id, "training" if progress else "loading", progress if progress != sent else None
-        )
+    while training_process.runs(child):
+        progress = training_process.read_progress(folder)
+        phase = "training" if progress else "loading"
+        state = jobs.heartbeat(db, job_id, phase, progress if progress != sent else None)
         sent = progress
         if state == "cancelling":
-            _kill(child)
+            training_process.kill(child)
             raise Cancelled
+        if stop.is_set():
+            training_process.ask_to_stop(child)
+            limit = time.monotonic() + STOP_LIMIT_S
+            while training_process.runs(child) and time.monotonic() < limit:
+                time.sleep(POLL_S)
+            training_process.kill(child)
+            raise Stopped
         time.sleep(POLL_S)
-    jobs.heartbeat(db, job_id, "evaluating", _read_progress(folder / "progress.jsonl"))
+    jobs.heartbeat(db, job_id, "evaluating", training_process.read_progress(folder))
 
 
-def _runs(child: psutil.Process) -> bool:
-    popen = getattr(child, "blindspot_popen", None)
-    if popen is not None:
-        return popen.poll() is None
-    return child.is_running() and child.status() != psutil.STATUS_ZOMBIE
-
-
-def _kill(child: psutil.Process) -> None:
-    with contextlib.suppress(psutil.Error):
-        for process in [*child.children(recursive=True), child]:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        child.wait(5)
-
-
-def _result(db: Database, job_id: str, future: Future) -> Any:
+def _result(db: Database, job_id: str, stop: threading.Event, future: Future) -> Any:
     """The future's result; while it is computed the job can be cancelled."""
     while not future.done():
-        _check_cancel(db, job_id, "evaluating")
+        _check(db, job_id, stop)
         time.sleep(POLL_S)
     return future.result()
 
 
-def _check_cancel(db: Database, job_id: str, phase: str) -> None:
-    if jobs.heartbeat(db, job_id, phase) == "cancelling":
+def _check(db: Database, job_id: str, stop: threading.Event) -> None:
+    if jobs.heartbeat(db, job_id, "evaluating") == "cancelling":
         raise Cancelled
-
-
-def _read_progress(path: Path) -> list[dict[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    rows = []
-    for line in lines:
-        with contextlib.suppress(json.JSONDecodeError):  # the last line may be half written
-            rows.append(json.loads(line))
-    return rows
-
-
-def _tail(path: Path, lines: int = 25) -> str:
-    try:
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-    except FileNotFoundError:
-        return "(no log)"
-
-
-def _link(source: Any, target: Any) -> None:
-    """A hard link where the file system allows one: a job folder then costs no disk."""
-    try:
-        os.link(os.path.realpath(source), target)
-    except OSError:
-        shutil.copy2(source, target)
+    if stop.is_set():
+        raise Stopped
 
 
 def main() -> None:
@@ -360,8 +350,11 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--device")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    run_worker(read_settings(workspace=arguments.workspace, device=arguments.device))
+    settings = read_settings(workspace=arguments.workspace, device=arguments.device)
+    set_up_logs(settings.log_format)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    run_worker(settings, stop)
 
 
 if __name__ == "__main__":

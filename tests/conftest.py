@@ -6,8 +6,9 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,6 +19,8 @@ from data.seed import KINDS, seed_rows
 from data.store import open_store
 from data.tasks import TASKS
 from data.versions import promote_version
+from models.folders import CARD, write_json
+from models.recipe import Recipe
 from settings import Settings
 
 MAX_TOKENS = 96
@@ -87,6 +90,41 @@ def tiny_store(tiny_settings: Settings) -> Iterator[Database]:
     db = open_store(tiny_settings.store)
     yield db
     db.close()
+
+
+def rows_of(name: str = "nli", count: int = 8, **more: Any) -> list[dict[str, Any]]:
+    """Training rows as a job folder has them."""
+    rows = seed_rows(TASKS[name], "retention")[:count]
+    return [{**row["example"], "label": row["label"], **more} for row in rows]
+
+
+@pytest.fixture
+def job(tmp_path: Path, tiny_checkpoints: dict[str, Path]) -> Callable[..., Path]:
+    """Writes a job folder and returns it."""
+
+    def make(
+        rows: list[Any], name: str = "nli", base: Path | None = None, folder: str = "job", **options: Any
+    ) -> Path:
+        path = tmp_path / folder
+        (path / "parent").mkdir(parents=True)
+        card = {"id": f"{name}-v0", "task": name, "base": str(base or tiny_checkpoints[name]), "temperature": 1.5}
+        write_json(path / "parent" / CARD, card)
+        recipe = Recipe(**{"rank": 8, "learning_rate": 5e-3, "epochs": 1, "data": "corrections", **options})
+        write_json(
+            path / "job.json",
+            {
+                "task": name,
+                "version": f"{name}-v1",
+                "parent": card["id"],
+                "recipe": recipe.to_dict(),
+                "example_ids": [7],
+            },
+        )
+        lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+        (path / "train.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    return make
 
 
 @pytest.fixture

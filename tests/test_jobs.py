@@ -3,9 +3,12 @@
 import sqlite3
 
 import pytest
+from sqlite_utils import Database
 
 from data import jobs
-from data.versions import add_version, get_version, list_versions
+from data.migrations import migrations
+from data.store import open_store
+from data.versions import add_evaluation, add_version, get_version, list_versions
 
 
 @pytest.fixture
@@ -48,6 +51,70 @@ def test_unknown_job_is_an_error(queue):
 
 def test_version_is_numbered_like_its_job():
     assert jobs.planned_version_id("nli-12") == "nli-v12"
+
+
+def test_higher_priority_goes_first(queue):
+    first, second, third = (enqueue(queue) for _ in range(3))
+    jobs.set_priority(queue, third, 5)
+    jobs.set_priority(queue, first, -1)
+    assert [jobs.claim(queue)["id"] for _ in range(3)] == [third, second, first]
+
+
+def test_tasks_take_turns(queue):
+    add_version(queue, {"id": "sentiment-v0", "task": "sentiment", "base": "b"}, "versions/sentiment/sentiment-v0")
+    for _ in range(3):
+        enqueue(queue)
+    jobs.enqueue(
+        queue,
+        "sentiment",
+        parent_id="sentiment-v0",
+        preset="quick",
+        recipe={},
+        example_ids=[],
+        requested_by="ann",
+    )
+    assert [jobs.claim(queue)["id"] for _ in range(4)] == ["nli-1", "sentiment-1", "nli-2", "nli-3"]
+
+
+def test_priority_of_a_running_job_is_refused(queue):
+    job_id = enqueue(queue)
+    with pytest.raises(ValueError, match="-9 to 9"):
+        jobs.set_priority(queue, job_id, 10)
+    jobs.claim(queue)
+    with pytest.raises(ValueError, match="is running"):
+        jobs.set_priority(queue, job_id, 1)
+
+
+def test_interrupted_job_waits_for_the_next_worker(queue):
+    job_id = enqueue(queue)
+    jobs.claim(queue)
+    jobs.end(queue, job_id, "interrupted")
+    assert jobs.claim(queue) is None
+    assert jobs.requeue_orphans(queue) == [job_id]
+    assert jobs.claim(queue)["attempts"] == 2
+    jobs.end(queue, job_id, "interrupted")
+    assert jobs.cancel(queue, job_id) == "cancelled"
+
+
+@pytest.mark.parametrize("newest", ["m006_steps", "m008_jobs_go_on"])
+def test_store_from_before_keeps_its_jobs_and_what_refers_to_them(tmp_path, newest):
+    """The table of jobs is made anew for a further state; evaluations refer to it."""
+    path = tmp_path / "old.db"
+    db = Database(sqlite3.connect(path))
+    migrations.apply(db, stop_before=newest)
+    add_version(db, {"id": "nli-v0", "task": "nli", "base": "b"}, "versions/nli/nli-v0")
+    columns = {"task": "nli", "state": "done", "parent_id": "nli-v0", "preset": "quick", "recipe": "{}"}
+    more = {"example_ids": "[]", "requested_by": "ann", "created_at": "2026-01-01"}
+    db["jobs"].insert({"id": "nli-1", **columns, **more})
+    add_evaluation(db, "nli-v0", "held_out", 1, {}, "nli-1")
+    db.close()
+    db = open_store(path)
+    assert jobs.get_job(db, "nli-1")["requested_by"] == "ann"
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    with pytest.raises(sqlite3.IntegrityError):
+        db["jobs"].delete("nli-1")
+    db["jobs"].update("nli-1", {"state": "interrupted"})
+    db.close()
 
 
 def test_oldest_job_is_claimed_once(queue):

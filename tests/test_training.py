@@ -14,7 +14,7 @@ from data.seed import seed_rows
 from data.tasks import TASKS
 from models.adapters import halve_frozen_weights, trainable_model
 from models.batches import TrainingError, collate_rows, hide_words, read_rows
-from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_json, write_rows
+from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_rows
 from models.heads import make_head
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe, parse_options, preset
@@ -22,42 +22,10 @@ from models.registry import STARTERS
 from models.trainer import loss_of
 from models.training import train
 from settings import PROJECT
-from tests.conftest import build_tiny
+from tests.conftest import build_tiny, rows_of
 
 TASK = TASKS["nli"]
 NOT_NEEDED = ("sqlite_utils", "gradio", "pandas", "plotly", "sklearn", "captum", "typer")
-
-
-def rows_of(name="nli", count=8, **more):
-    rows = seed_rows(TASKS[name], "retention")[:count]
-    return [{**row["example"], "label": row["label"], **more} for row in rows]
-
-
-@pytest.fixture
-def job(tmp_path, tiny_checkpoints):
-    """Writes a job folder and returns it."""
-
-    def make(rows, name="nli", base=None, folder="job", **options):
-        path = tmp_path / folder
-        (path / "parent").mkdir(parents=True)
-        card = {"id": f"{name}-v0", "task": name, "base": str(base or tiny_checkpoints[name]), "temperature": 1.5}
-        write_json(path / "parent" / CARD, card)
-        recipe = Recipe(**{"rank": 8, "learning_rate": 5e-3, "epochs": 1, "data": "corrections", **options})
-        write_json(
-            path / "job.json",
-            {
-                "task": name,
-                "version": f"{name}-v1",
-                "parent": card["id"],
-                "recipe": recipe.to_dict(),
-                "example_ids": [7],
-            },
-        )
-        lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
-        (path / "train.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-    return make
 
 
 def right(folder, name="nli", count=8):

@@ -17,7 +17,7 @@ from data import jobs
 from data.examples import flag_example, select_examples
 from data.tasks import TASKS
 from data.versions import get_version, list_versions, live_version, promote_version
-from models import worker
+from models import job_folder, worker
 from models.folders import CARD
 from models.predictor import Predictor
 from models.recipe import Recipe
@@ -159,7 +159,7 @@ def test_failed_training_keeps_its_traceback_and_nothing_half_written(
 
 
 def test_full_disk_fails_the_job_with_the_reason(tiny_settings, tiny_store, enqueue, monkeypatch):
-    monkeypatch.setattr(worker, "MIN_FREE_BYTES", 2**62)
+    monkeypatch.setattr(job_folder, "MIN_FREE_BYTES", 2**62)
     job_id = enqueue()
     worker.run_worker(tiny_settings)
     assert "MiB of free disk" in jobs.get_job(tiny_store, job_id)["error"]
@@ -168,7 +168,7 @@ def test_full_disk_fails_the_job_with_the_reason(tiny_settings, tiny_store, enqu
 def test_job_after_a_failed_one_is_run(tiny_settings, tiny_store, enqueue, monkeypatch):
     first, second = enqueue(), enqueue()
     ended = []
-    monkeypatch.setattr(worker, "_run", lambda settings, db, job, folder: ended.append(job["id"]) or 1 / 0)
+    monkeypatch.setattr(worker, "_run", lambda settings, db, job, *_: ended.append(job["id"]) or 1 / 0)
     assert worker.run_worker(tiny_settings) == 2
     assert ended == [first, second]
 
@@ -192,7 +192,7 @@ def test_orphaned_job_is_taken_up_again(tiny_settings, tiny_store, enqueue, monk
     job_id = enqueue()
     jobs.claim(tiny_store)  # by a worker that died before it did anything
     taken = []
-    monkeypatch.setattr(worker, "run_job", lambda settings, db, job: taken.append(job["id"]))
+    monkeypatch.setattr(worker, "run_job", lambda settings, db, job, *_: taken.append(job["id"]))
     assert worker.run_worker(tiny_settings) == 1
     assert taken == [job_id]
 

@@ -1,0 +1,102 @@
+"""What lets a run go on where it was stopped and end with the weights of an unbroken one (on a CPU, to the bit)."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+if TYPE_CHECKING:
+    from models.trainer import EarlyStopping
+
+CHECKPOINT_S = 60.0
+"""A run that takes longer leaves a checkpoint about so often."""
+COMPLETE = "complete.json"
+"""Written last: a checkpoint without it was cut off."""
+EARLY = "early.safetensors"
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; it left a checkpoint to go on from."""
+
+
+class SeededLengths(LengthGroupedSampler):
+    """Rows of like length together, in an order that follows from seed and epoch alone."""
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
+        super().__init__(batch_size, lengths=lengths, generator=torch.Generator())
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Any:
+        self.generator.manual_seed(self.seed * 1_000_003 + self.epoch)
+        return super().__iter__()
+
+
+class Checkpoints(TrainerCallback):
+    """Saves every `every_s` seconds, and at once where `stop` is set; the run then ends early.
+
+    Beside what the Trainer saves (weights, optimizer, schedule, random state) it keeps what early stopping knows.
+    """
+
+    def __init__(self, stop: threading.Event, early: EarlyStopping | None, every_s: float = CHECKPOINT_S) -> None:
+        self.stop, self.early, self.every_s = stop, early, every_s
+        self.saved_at = time.monotonic()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.saved_at = time.monotonic()
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if self.early and state.global_step and folder.is_dir():
+            known = json.loads((folder / COMPLETE).read_text(encoding="utf-8"))
+            self.early.best = math.inf if known["best"] is None else known["best"]
+            self.early.waited, self.early.loss = known["waited"], known["loss"]
+            if (folder / EARLY).exists():
+                tensors = load_file(folder / EARLY)
+                device = self.early.trained()[0].device
+                self.early.weights = [tensors[str(i)].to(device) for i in range(len(tensors))]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.stop.is_set():
+            control.should_save = control.should_training_stop = True
+        elif time.monotonic() - self.saved_at >= self.every_s:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.saved_at = time.monotonic()
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        known: dict[str, Any] = {"best": None, "waited": 0, "loss": None}
+        if self.early:
+            best = self.early.best
+            known = {
+                "best": best if math.isfinite(best) else None,
+                "waited": self.early.waited,
+                "loss": self.early.loss,
+            }
+            if self.early.weights:
+                save_file({str(i): w.contiguous() for i, w in enumerate(self.early.weights)}, folder / EARLY)
+        (folder / COMPLETE).write_text(json.dumps(known), encoding="utf-8")
+
+
+def latest_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint in `folder` that was written to its end."""
+    found = [path for path in folder.glob("checkpoint-*") if is_whole(path)]
+    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
+
+
+def is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8"))
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
