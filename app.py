@@ -28,12 +28,14 @@ from components.context import Lab
 from components.dashboard import build_dashboard
 from components.figures import plotly_source
 from components.files import EXPORTS
+from components.guard import Guard, Rate
 from components.login import add_login, check_exposure, user_name
 from components.probe import build_probe
 from components.retrain import build_retrain
 from components.review import build_review
 from components.routes import add_routes
 from components.spots import build_spots
+from components.status import build_status
 from components.task_form import ProbeDoor, task_choice
 from components.theme import CSS_FILE, FIGURE_TOOLS, SHORTCUTS, theme
 from components.versions import build_versions
@@ -86,6 +88,8 @@ def build_page(lab: Lab) -> gr.Blocks:
                 build_versions(lab, task, annotator, versions)
             with gr.Tab("Figures", id="figures") as figures:
                 build_dashboard(lab, task, figures)
+            with gr.Tab("Status", id="status") as status:
+                build_status(lab, status)
         build_api(lab)
         page.load(None, None, None, js=SHORTCUTS)
         page.load(None, None, None, js=FIGURE_TOOLS)
@@ -95,9 +99,11 @@ def build_page(lab: Lab) -> gr.Blocks:
 def build_app(lab: Lab) -> FastAPI:
     """The page under FastAPI: no docs routes, no cross-origin access."""
     page = build_page(lab)
-    page.queue(api_open=False, max_size=64, default_concurrency_limit=4)
+    page.queue(api_open=False, max_size=lab.settings.queue_length, default_concurrency_limit=4)
     app = FastAPI(openapi_url=None)
+    app.add_middleware(Rate, lab=lab)
     add_login(app, lab)
+    app.add_middleware(Guard, lab=lab)  # added last: it sees a request first
     add_routes(app, lab)
 
     @app.get("/healthz")
@@ -146,6 +152,8 @@ def build_app(lab: Lab) -> FastAPI:
         auth_dependency=lambda request: user_name(lab, request),
         footer_links=[],
         show_error=False,
+        root_path=lab.settings.root_path or None,
+        max_file_size=lab.settings.upload_mib * 2**20,
         run_history=False,
         app_kwargs={"openapi_url": None},
     )

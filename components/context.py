@@ -14,6 +14,7 @@ import gradio as gr
 from gradio.context import LocalContext
 from sqlite_utils import Database
 
+from components.watching import LabCollector, Metrics
 from data.accounts import find_person, has_accounts
 from data.roles import LOCAL, Person, acting_as
 from data.store import StoreError, open_store
@@ -31,11 +32,18 @@ class Lab:
         self.settings = settings
         self._local = threading.local()
         self._serving: Future[Serving] = Future()
+        self.metrics = Metrics()
+        self.metrics.registry.register(LabCollector(self))
 
     @property
     def serving(self) -> Serving:
         """The live predictors; waits for `start_serving` to have brought them up."""
         return self._serving.result()
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the live predictors are up."""
+        return self._serving.done() and self._serving.exception() is None
 
     def start_serving(self) -> None:
         """Imports the models' code and loads the live versions in a thread, so that the page is up before."""
@@ -44,7 +52,7 @@ class Lab:
             try:
                 from models.serving import Serving
 
-                serving = Serving(self.settings, self.db)
+                serving = Serving(self.settings, self.db, self.metrics)
                 serving.refresh()
                 self._serving.set_result(serving)
                 serving.start()

@@ -19,7 +19,7 @@ from data.roles import LOCAL, Person
 from data.store import now
 from settings import Settings
 
-OPEN_PATHS = {"/login", "/logout", "/healthz", "/readyz"}
+OPEN_PATHS = {"/login", "/logout", "/healthz", "/readyz", "/metrics"}
 """What answers without a login where there are accounts."""
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Log in · Blindspot</title>

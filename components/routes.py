@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from typing import Any
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
 from components.api import as_answer
 from components.context import Lab
+from components.login import is_loopback
 from data.tasks import get_task
 
 MOST_EXAMPLES = 256
@@ -34,11 +37,23 @@ def add_routes(app: FastAPI, lab: Lab) -> None:
         try:
             task = get_task(question.task)
             parsed = [task.parse_example(example) for example in question.examples]
-            # a thread: a version that is not loaded yet takes seconds
-            engine = await asyncio.to_thread(lambda: lab.serving.engine(task.name, question.version))
-            waiting = [asyncio.wrap_future(lab.serving.batcher.submit(engine, example)) for example in parsed]
-            predictions = await asyncio.gather(*waiting)
+            # in a thread: a version that is not loaded yet takes seconds
+            if question.version or not lab.is_serving:
+                await asyncio.to_thread(lambda: lab.serving.engine(task.name, question.version))
+            asked = [lab.serving.submit(task.name, example, question.version) for example in parsed]
+            predictions = await asyncio.gather(*(asyncio.wrap_future(answer) for _, answer in asked))
         except (ValueError, RuntimeError) as error:  # what carries a message for the person
             raise HTTPException(400, str(error)) from error
-        answers = zip(parsed, predictions, strict=True)
-        return {"answers": [as_answer(task, example, said, engine.version_id) for example, said in answers]}
+        answers = zip(parsed, predictions, asked, strict=True)
+        return {"answers": [as_answer(task, example, said, version) for example, said, (version, _) in answers]}
+
+    @app.get("/metrics")
+    def metrics(request: Request) -> Response:
+        """For Prometheus: to this machine, or to who brings the token."""
+        token = lab.settings.metrics_token
+        brought = request.headers.get("authorization", "").removeprefix("Bearer ")
+        near = request.client is not None and is_loopback(request.client.host)
+        forwarded = "x-forwarded-for" in request.headers
+        if not (hmac.compare_digest(brought.encode(), token.encode()) if token else near and not forwarded):
+            raise HTTPException(403, "Set BLINDSPOT_METRICS_TOKEN, and send it as a bearer token.")
+        return Response(generate_latest(lab.metrics.registry), media_type=CONTENT_TYPE_LATEST)

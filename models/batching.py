@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from data.tasks import Example
-from models.inputs import Encoded
 
 if TYPE_CHECKING:
     from models.engine import Engine
@@ -35,12 +34,17 @@ class Waiting:
     """One example in the queue."""
 
     engine: Engine
-    encoded: Encoded
+    encoded: Any
     answer: Future[Prediction] = field(default_factory=Future)
 
     @property
     def tokens(self) -> int:
-        return self.encoded.length * len(self.encoded.input_ids)
+        return self.encoded.length * self.pairs
+
+    @property
+    def pairs(self) -> int:
+        """How many sequences it puts into a batch."""
+        return len(getattr(self.encoded, "input_ids", ())) or self.encoded.labels
 
 
 def choose_batch(waiting: Sequence[Waiting], most_tokens: int, most_rows: int = MOST_ROWS) -> list[Waiting]:
@@ -51,7 +55,7 @@ def choose_batch(waiting: Sequence[Waiting], most_tokens: int, most_rows: int = 
     batch: list[Waiting] = []
     longest = pairs = 0
     for mate in mates[:most_rows]:
-        longest, pairs = max(longest, mate.encoded.length), pairs + len(mate.encoded.input_ids)
+        longest, pairs = max(longest, mate.encoded.length), pairs + mate.pairs
         if batch and longest * pairs > most_tokens:
             break
         batch.append(mate)

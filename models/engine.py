@@ -6,12 +6,12 @@ import logging
 import statistics
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from data.seed import seed_rows
 from models.device import has_bf16
-from models.inputs import Encoded
 from models.predictor import Prediction, Predictor
 
 TOLERANCE = 0.02
@@ -43,7 +43,7 @@ class Engine:
         first = seed_rows(predictor.task, "gallery")[0]["example"]
         self.answer(predictor.encode([first]))  # the first answer is slow, and a misfit shows before it is live
 
-    def answer(self, encoded: Sequence[Encoded], thread: int = 0) -> list[Prediction]:
+    def answer(self, encoded: Sequence[Any], thread: int = 0) -> list[Prediction]:
         """One prediction for each, in order, computed as one batch."""
         return self.replicas[thread].answers(encoded, batch_size=max(1, len(encoded)))
 

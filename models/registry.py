@@ -17,7 +17,7 @@ from data.store import now, writing
 from data.tasks import TASKS, get_task
 from data.tasks.template import parse_claim, parse_template
 from data.versions import add_version, get_version, live_versions, promote_version
-from models.folders import ADAPTER, CARD, WEIGHTS, read_card, save_version
+from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, save_version
 from models.kinds import CLASSIFIER, ENTAILMENT, LIKELIHOOD, card_kind, check_load, detect_kind
 from settings import Settings
 
@@ -241,12 +241,16 @@ def _register(
     without: tuple[str, ...] = (),
 ) -> None:
     """Copies the files and adds the row, unless they are there; `load` first tries whether the model loads."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", card["id"]):
+        raise CheckpointError(f"Expected as a version's id letters, digits, dots and dashes; found {card['id']!r}.")
     relative = f"versions/{card['task']}/{card['id']}"
     folder = settings.workspace / relative
     if not folder.exists():
 
         def write_files(partial: Path) -> None:
             for path in source.iterdir() if source else []:
+                if path.is_symlink():  # it would bring along, and give away, a file from elsewhere
+                    raise CheckpointError(f"Expected plain files in {source}; {path.name} is a symbolic link.")
                 if path.is_file() and path.name not in (CARD, *without):
                     shutil.copy2(path, partial / path.name)
 

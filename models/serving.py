@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from sqlite_utils import Database
 
 from data.tasks import Example
@@ -36,6 +37,14 @@ class Served:
     milliseconds: float
 
 
+class Observer:
+    """Is told what is answered; this one counts nothing."""
+
+    def probe(self, task: str, seconds: float) -> None: ...
+
+    def batch(self, rows: int, seconds: float) -> None: ...
+
+
 class Serving:
     """Answers with the live version of each task, and with any other version on request.
 
@@ -48,16 +57,17 @@ class Serving:
         self,
         settings: Settings,
         connect: Callable[[], Database],
-        observe_batch: Callable[[int, float], None] = lambda rows, seconds: None,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings
         self.connect = connect
         self.device = choose_device(settings.device)
         self.problems: dict[str, str] = {}
+        self.observer = observer or Observer()
         on_cpu = self.device.type == "cpu"
         self.threads = min(usable_cores(), MOST_THREADS) if on_cpu else 1
         self.batcher = Batcher(
-            self.threads, usable_cores(), MOST_TOKENS if on_cpu else GPU_TOKENS, observe=observe_batch
+            self.threads, usable_cores(), MOST_TOKENS if on_cpu else GPU_TOKENS, observe=self.observer.batch
         )
         self._live: dict[str, Engine] = {}
         self._others: OrderedDict[str, Engine] = OrderedDict()
@@ -70,6 +80,11 @@ class Serving:
         return set(self._live)
 
     @property
+    def live(self) -> set[str]:
+        """The versions that answer for their tasks."""
+        return {engine.version_id for engine in self._live.values()}
+
+    @property
     def engines(self) -> list[Engine]:
         """All that is loaded, the live versions first."""
         return list({id(e): e for e in (*self._live.values(), *self._others.values())}.values())
@@ -78,12 +93,15 @@ class Serving:
         """Raises ValueError, CheckpointError or EncoderError with a message for the person."""
         start = time.perf_counter()
         version, answer = self.submit(task, example, version_id)
-        return Served(answer.result(), version, 1000 * (time.perf_counter() - start))
+        prediction, seconds = answer.result(), time.perf_counter() - start
+        return Served(prediction, version, 1000 * seconds)
 
     def submit(self, task: str, example: Example, version_id: str | None = None) -> tuple[str, Future[Prediction]]:
         """The version that answers, and its prediction to come; raises as `predict` does."""
         engine = self.engine(task, version_id)
-        return engine.version_id, self.batcher.submit(engine, example)
+        start, answer = time.perf_counter(), self.batcher.submit(engine, example)
+        answer.add_done_callback(lambda _: self.observer.probe(task, time.perf_counter() - start))
+        return engine.version_id, answer
 
     def predictor(self, task: str, version_id: str | None = None) -> Predictor:
         """The loaded predictor of a version, in float32; of the live one where `version_id` is None."""
@@ -131,6 +149,10 @@ class Serving:
         thread = threading.Thread(target=loop, name="serving", daemon=True)
         thread.start()
         return thread
+
+    def gpu_bytes(self) -> int:
+        """GPU memory that the models take."""
+        return torch.cuda.memory_allocated() if self.device.type == "cuda" else 0
 
     def stop(self) -> None:
         """Answers what was asked, then ends the threads."""

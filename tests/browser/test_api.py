@@ -4,12 +4,15 @@ import contextlib
 import io
 import json
 import re
+import urllib.error
 import urllib.request
 
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from data import jobs
+from data.store import open_store
 from settings import PROJECT
 from tests.browser.conftest import App
 
@@ -36,6 +39,9 @@ def test_what_the_readme_shows_runs_and_the_rest_follows(app: App):
     job_id = client.predict("nli", "ann", "quick", api_name="/retrain") if row["split"] == "train" else None
     if job_id:
         assert client.predict(job_id, api_name="/job")["state"] in ("queued", "running")
+        store = open_store(app.workspace / "blindspot.db")
+        jobs.cancel(store, job_id)  # else it would train on beside the next tests
+        store.close()
     assert client.predict(version["id"], "ann", "", api_name="/promote")["live"] == version["id"]
     with pytest.raises(AppError, match="Expected as task one of nli"):
         client.predict("poetry", SWAP, "", api_name="/predict")
@@ -46,3 +52,18 @@ def test_what_the_readme_shows_runs_and_the_rest_follows(app: App):
     assert [answer["label"] for answer in answers] == [said["label"]] * 2
     assert urllib.request.urlopen(f"{app.url}healthz").status == 200
     assert urllib.request.urlopen(f"{app.url}readyz").read() == b"ready"
+
+
+def test_only_what_must_be_served_is(app: App):
+    secrets = [app.workspace / "blindspot.db", app.workspace / "session.key", "/etc/passwd", PROJECT / "app.py"]
+    paths = [f"gradio_api/file={path}" for path in secrets]
+    paths += ["export/..%2F..%2Fnli.csv", "export/nli.exe", "static/..%2F..%2F..%2Fetc%2Fpasswd", "blindspot.db"]
+    for path in paths:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{app.url}{path}")
+        assert refused.value.code in (400, 403, 404)
+    other = urllib.request.Request(f"{app.url}gradio_api/config", headers={"Origin": "https://evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(other)
+    assert refused.value.code == 403
+    assert "access-control-allow-origin" not in refused.value.headers
