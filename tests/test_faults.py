@@ -40,7 +40,7 @@ def test_killed_training_is_started_again(tiny_settings, tiny_store, enqueue):  
     process = start_worker(tiny_settings)
     child = child_of(tiny_settings, job_id)
     kill_9(child.pid)
-    process.wait(120)
+    process.wait(600)
     job = jobs.get_job(tiny_store, job_id)
     assert (job["state"], job["version_id"]) == ("done", "nli-v1")
 
@@ -72,7 +72,7 @@ def test_sigterm_interrupts_the_job_and_the_next_worker_goes_on(tiny_settings, t
     child = child_of(tiny_settings, job_id)
     until(lambda: jobs.get_job(tiny_store, job_id)["progress"])
     worker.stop_worker(tiny_settings)
-    assert process.wait(120) == 0
+    assert process.wait(600) == 0
     assert not runs(child)
     assert jobs.get_job(tiny_store, job_id)["state"] == "interrupted"
     assert list((tiny_settings.jobs / job_id / "checkpoints").glob("*/complete.json"))
@@ -81,7 +81,7 @@ def test_sigterm_interrupts_the_job_and_the_next_worker_goes_on(tiny_settings, t
     until(lambda: jobs.get_job(tiny_store, job_id)["progress"][-1]["step"] > reached)
     assert adopt(tiny_settings.jobs / job_id).pid != child.pid
     jobs.cancel(tiny_store, job_id)
-    again.wait(120)
+    again.wait(600)
     assert jobs.get_job(tiny_store, job_id)["state"] == "cancelled"
 
 
@@ -117,7 +117,7 @@ def test_two_workers_on_one_workspace_do_each_job_once(tiny_settings, tiny_store
     ids = [enqueue()]
     both = [start_worker(tiny_settings) for _ in range(2)]
     for process in both:
-        assert process.wait(180) == 0
+        assert process.wait(600) == 0
     rows = [jobs.get_job(tiny_store, job_id) for job_id in ids]
     assert [(row["state"], row["attempts"]) for row in rows] == [("done", 1)]
 
@@ -215,7 +215,7 @@ def test_read_only_store_refuses_to_write_and_can_be_read(small_disk):
     flag_example(db, TASK, nli(), 2, annotator="ann")
     db.close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(StoreError, match=r"read-only|cannot be opened|right to write"):
+    with pytest.raises(StoreError, match="right to write"):
         flag_example(open_store(small_disk / "blindspot.db"), TASK, nli("Another."), 2, annotator="ann")
 
 

@@ -41,7 +41,7 @@ def weights(version):
         pytest.param(5, {"dropout": 0.1, "word_dropout": 0.2, "accumulation": 2}, id="lora within an epoch"),
         pytest.param(8, {"dropout": 0.1}, id="lora between epochs"),
         pytest.param(7, {"method": "full", "dropout": 0.1, "adversarial": 0.5}, id="full"),
-        pytest.param(11, {"patience": 2, "check_steps": 3}, id="with early stopping"),
+        pytest.param(7, {"patience": 2, "check_steps": 3}, id="with early stopping"),
     ],
 )
 def test_resumed_run_ends_with_the_weights_of_an_unbroken_one(job, stop_after, options):

@@ -76,7 +76,7 @@ def test_readers_do_not_wait_for_a_writer(settings, store):
 
 def test_read_only_store_says_so(store):
     store.execute("PRAGMA query_only=ON")
-    with pytest.raises(StoreError, match=r"It is read-only\. Nothing was written"):
+    with pytest.raises(StoreError, match=r"read-only or absent\. Nothing was written"):
         flag(store)
 
 
