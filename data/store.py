@@ -124,7 +124,7 @@ def explain(error: sqlite3.Error, path: Path | None) -> StoreError:
     if "locked" in text or "busy" in text:
         advice = "Another program holds it. Nothing was written; try again in a moment."
     elif "readonly" in text or "read-only" in text or "unable to open" in text:
-        advice = "It or its folder is read-only or absent. Nothing was written; give this user the right to write there."
+        advice = "It or its folder is read-only or absent. Nothing was written; let this user write there."
     elif "full" in text or "disk i/o" in text:
         advice = "The disk is full or failing. Nothing was written; free some space and try again."
     elif "malformed" in text or "not a database" in text:

@@ -215,7 +215,7 @@ def test_read_only_store_refuses_to_write_and_can_be_read(small_disk):
     flag_example(db, TASK, nli(), 2, annotator="ann")
     db.close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(StoreError, match="right to write"):
+    with pytest.raises(StoreError, match="let this user write"):
         flag_example(open_store(small_disk / "blindspot.db"), TASK, nli("Another."), 2, annotator="ann")
 
 

@@ -96,7 +96,7 @@ def test_interrupted_job_waits_for_the_next_worker(queue):
     assert jobs.cancel(queue, job_id) == "cancelled"
 
 
-@pytest.mark.parametrize("newest", ["m006_steps", "m008_jobs_go_on"])
+@pytest.mark.parametrize("newest", ["m006_steps", "m009_jobs_go_on"])
 def test_store_from_before_keeps_its_jobs_and_what_refers_to_them(tmp_path, newest):
     """The table of jobs is made anew for a further state; evaluations refer to it."""
     path = tmp_path / "old.db"
