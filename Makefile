@@ -1,5 +1,6 @@
 # make run    sets up .venv and serves on 127.0.0.1:7860
 # make test   sets up what the tests need as well, and runs them
+# make ray    what trains on a cluster, tested on one of two nodes on this machine
 # A second call installs nothing: the stamps in .venv carry the requirements' checksum.
 
 PYTHON ?= python3
@@ -13,13 +14,17 @@ RUN_READY := $(VENV)/run-ready-$(RUN_SUM)
 TEST_READY := $(VENV)/test-ready-$(TEST_SUM)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test browser lint format clean
+.PHONY: run test ray browser lint format clean
 
 run: $(RUN_READY)
 	$(BIN)/python app.py $(ARGS)
 
 test: $(TEST_READY) lint browser
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m 'not ray' $(ARGS)
+
+ray: $(TEST_READY)
+	$(PIP) install -q -r requirements-ray.txt
+	$(BIN)/python -m pytest -m ray $(ARGS)
 
 browser: $(TEST_READY)
 	$(BIN)/python -m tests.browser.chromium

@@ -200,6 +200,9 @@ def main() -> None:
     parser.add_argument(
         "--insecure", action="store_true", help="let other machines reach a page that has no accounts"
     )
+    parser.add_argument("--executor", choices=("local", "ray"), help="where jobs are trained")
+    parser.add_argument("--ray-address", metavar="ADDR", help="the cluster's, such as auto or 10.0.0.5:6379")
+    parser.add_argument("--train-workers", type=int, metavar="N", help="processes that train one job together")
     arguments = parser.parse_args()
     try:
         settings = read_settings(
@@ -209,6 +212,9 @@ def main() -> None:
             device=arguments.device,
             models=arguments.model,
             insecure=arguments.insecure,
+            executor=arguments.executor,
+            ray_address=arguments.ray_address,
+            train_workers=arguments.train_workers,
         )
         set_up_logs(settings.log_format)
         serve(settings)

@@ -55,6 +55,18 @@ class Settings:
     metrics_token: str = ""
     """What `/metrics` wants to see as a bearer token; empty: it answers this machine alone."""
 
+    executor: str = "local"
+    """Where jobs are trained: `local`, or on a `ray` cluster."""
+    ray_address: str = ""
+    """The cluster's, such as `auto`, `10.0.0.5:6379` or `ray://head:10001`; empty: one on this machine is started."""
+    ray_storage: str = ""
+    """Where job folders go that the cluster's machines cannot see here: any path that fsspec knows, such as
+    `s3://bucket/jobs`; empty: they all share this file system."""
+    ray_jobs: int = 4
+    """How many jobs may be on the cluster at once."""
+    train_workers: int = 1
+    """How many processes train one job together: on a cluster, or on this machine's GPUs by torchrun."""
+
     on_stop: str = "continue"
     """What the app's end by a signal does to running jobs: they `continue` without it, or stop at a `checkpoint` and
     go on when it is started again."""
@@ -102,6 +114,9 @@ def read_settings(
     device: str | None = None,
     models: list[str] | None = None,
     insecure: bool = False,
+    executor: str | None = None,
+    ray_address: str | None = None,
+    train_workers: int | None = None,
 ) -> Settings:
     """Settings from the given flags, else from BLINDSPOT_* variables, else the defaults.
 
@@ -139,6 +154,11 @@ def read_settings(
             "BLINDSPOT_LOG_FORMAT", env("BLINDSPOT_LOG_FORMAT") or Settings.log_format, ("text", "json")
         ),
         metrics_token=env("BLINDSPOT_METRICS_TOKEN") or Settings.metrics_token,
+        executor=_one_of("--executor", executor or env("BLINDSPOT_EXECUTOR") or Settings.executor, ("local", "ray")),
+        ray_address=ray_address or env("BLINDSPOT_RAY_ADDRESS") or Settings.ray_address,
+        ray_storage=env("BLINDSPOT_RAY_STORAGE") or Settings.ray_storage,
+        ray_jobs=int(env("BLINDSPOT_RAY_JOBS") or Settings.ray_jobs),
+        train_workers=train_workers or int(env("BLINDSPOT_TRAIN_WORKERS") or Settings.train_workers),
         on_stop=_one_of(
             "BLINDSPOT_ON_STOP", env("BLINDSPOT_ON_STOP") or Settings.on_stop, ("continue", "checkpoint")
         ),

@@ -37,11 +37,11 @@ def start_module(module: list[str], log_file: Path, **environment: str) -> subpr
         )
 
 
-def spawn(folder: Path, device: str, gpu: str | None = None) -> psutil.Process:
-    """`models.training` on the job folder, on that GPU alone where one is named."""
+def spawn(folder: Path, command: list[str], gpu: str | None = None) -> psutil.Process:
+    """The module with its arguments, which trains the job folder, on that GPU alone where one is named."""
     (folder / ERROR).unlink(missing_ok=True)
     environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
-    child = start_module(["models.training", str(folder), device], folder / "train.log", **environment)
+    child = start_module(command, folder / "train.log", **environment)
     process = psutil.Process(child.pid)
     process.blindspot_popen = child  # keeps the handle that reaps it
     mark = {"pid": child.pid, "created": process.create_time()}

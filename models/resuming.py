@@ -6,6 +6,7 @@ import json
 import math
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from models.distributed import any_of, leads, wait_for_all
 
 if TYPE_CHECKING:
     from models.trainer import EarlyStopping
@@ -47,11 +50,19 @@ class Checkpoints(TrainerCallback):
     """Saves every `every_s` seconds, and at once where `stop` is set; the run then ends early.
 
     Beside what the Trainer saves (weights, optimizer, schedule, random state) it keeps what early stopping knows.
+    `kept` is called with each checkpoint that is whole.
     """
 
-    def __init__(self, stop: threading.Event, early: EarlyStopping | None, every_s: float = CHECKPOINT_S) -> None:
-        self.stop, self.early, self.every_s = stop, early, every_s
-        self.saved_at = time.monotonic()
+    def __init__(
+        self,
+        stop: threading.Event,
+        early: EarlyStopping | None = None,
+        *,
+        kept: Callable[[Path], None] | None = None,
+        every_s: float = CHECKPOINT_S,
+    ) -> None:
+        self.stop, self.early, self.kept, self.every_s = stop, early, kept, every_s
+        self.saved_at, self.interrupted = time.monotonic(), False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.saved_at = time.monotonic()
@@ -66,13 +77,18 @@ class Checkpoints(TrainerCallback):
                 self.early.weights = [tensors[str(i)].to(device) for i in range(len(tensors))]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.stop.is_set():
+        stop, due = any_of(self.stop.is_set(), time.monotonic() - self.saved_at >= self.every_s)
+        if stop:
+            self.interrupted = state.global_step < state.max_steps and not control.should_training_stop
             control.should_save = control.should_training_stop = True
-        elif time.monotonic() - self.saved_at >= self.every_s:
+        elif due:
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.saved_at = time.monotonic()
+        wait_for_all()  # each process has put down its random state
+        if not leads():
+            return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         known: dict[str, Any] = {"best": None, "waited": 0, "loss": None}
         if self.early:
@@ -85,6 +101,8 @@ class Checkpoints(TrainerCallback):
             if self.early.weights:
                 save_file({str(i): w.contiguous() for i, w in enumerate(self.early.weights)}, folder / EARLY)
         (folder / COMPLETE).write_text(json.dumps(known), encoding="utf-8")
+        if self.kept:
+            self.kept(folder)
 
 
 def latest_checkpoint(folder: Path) -> str | None:

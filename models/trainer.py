@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from models.adapters import has_singular_values
 from models.batches import Rows, TrainingError, collate_rows, hide_words, to_device
+from models.distributed import leads, share
 from models.heads import Head
 from models.recipe import Recipe
 from models.resuming import Checkpoints, SeededLengths
@@ -59,6 +61,12 @@ class RowTrainer(Trainer):
         super().__init__(**kwargs)
         self.head, self.recipe = head, recipe
         self.model_accepts_loss_kwargs = False
+        self.keeper: Checkpoints | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was asked to stop before its end."""
+        return self.keeper is not None and self.keeper.interrupted
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SeededLengths:
         lengths = [e.length for e in self.train_dataset.encoded]
@@ -220,9 +228,9 @@ def make_trainer(
     device: torch.device,
     bf16: bool,
     twins: Rows | None = None,
-    stop: threading.Event | None = None,
+    checkpoints: Callable[..., Checkpoints] = partial(Checkpoints, threading.Event()),  # noqa: B008
 ) -> RowTrainer:
-    """`twins`: rows that are not trained on, for a recipe with patience; `stop`: ends the run at a checkpoint."""
+    """`twins`: rows that are not trained on, for a recipe with patience; `checkpoints`: keeps the run and ends it."""
     rows_per_step = recipe.batch_size * recipe.accumulation
     early = None
     if twins is not None:
@@ -231,7 +239,7 @@ def make_trainer(
     arguments = TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         max_steps=steps,
-        per_device_train_batch_size=recipe.batch_size,
+        per_device_train_batch_size=share(recipe.batch_size),
         gradient_accumulation_steps=recipe.accumulation,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="linear",
@@ -252,9 +260,11 @@ def make_trainer(
     )
     callbacks: list[TrainerCallback] = [Ranks(model)] if has_singular_values(model) else []
     callbacks += [early] if early else []
-    callbacks.append(Checkpoints(stop or threading.Event(), early))
-    callbacks.append(Progress(folder / "progress.jsonl", rows_per_step, early))
-    return RowTrainer(
+    keeper = checkpoints(early=early)
+    callbacks.append(keeper)
+    if leads():
+        callbacks.append(Progress(folder / "progress.jsonl", rows_per_step, early))
+    trainer = RowTrainer(
         head=head,
         recipe=recipe,
         model=model,
@@ -263,3 +273,5 @@ def make_trainer(
         data_collator=lambda items: collate_rows(items, head),
         callbacks=callbacks,
     )
+    trainer.keeper = keeper
+    return trainer

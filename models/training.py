@@ -22,7 +22,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
@@ -36,21 +38,31 @@ from models.adapters import freeze_layers, halve_frozen_weights, trainable_model
 from models.batches import TWINS, Rows, TrainingError, keep_parent_answers, read_rows
 from models.child import ERROR, STOPPED
 from models.device import choose_device, describe, has_bf16
+from models.distributed import leads, processes, take_device
 from models.folders import inherited, read_card, save_version
 from models.heads import make_head, narrow
 from models.placement import is_placed
 from models.recipe import Recipe
-from models.resuming import Interrupted, latest_checkpoint
+from models.resuming import CHECKPOINT_S, Checkpoints, Interrupted, latest_checkpoint
 from models.trainer import make_trainer
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors")
 
 
-def train(folder: Path, device_name: str = "auto", stop: threading.Event | None = None) -> Path:
+def train(
+    folder: Path,
+    device_name: str = "auto",
+    stop: threading.Event | None = None,
+    *,
+    kept: Callable[[Path], None] | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
+) -> Path:
     """Trains as `folder`'s job says; returns the finished version folder inside it.
 
     Goes on from the last whole checkpoint; `stop` ends the run after its step with another one. Where the memory does
     not suffice, the batch is halved and its steps are accumulated, so that each update sees as many rows as before.
+    `kept` is called with each finished checkpoint. Started by torchrun or Ray Train, it trains together with its
+    fellows, and the first of them writes the version.
     Raises TrainingError, CheckpointError, EncoderError or ValueError, or Interrupted; then no version folder is left.
     """
     if (folder / "encoder").is_dir():
@@ -59,7 +71,8 @@ def train(folder: Path, device_name: str = "auto", stop: threading.Event | None 
     recipe = Recipe.from_dict(job["recipe"])
     while True:
         try:
-            return _attempt(folder, job, recipe, device_name, stop or threading.Event())
+            checkpoints = partial(Checkpoints, stop or threading.Event(), kept=kept, every_s=checkpoint_s)
+            return _attempt(folder, job, recipe, device_name, checkpoints)
         except Exception as error:
             if not should_reduce_batch_size(error):
                 raise
@@ -79,10 +92,13 @@ def halved(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, batch_size=recipe.batch_size // 2, accumulation=2 * recipe.accumulation)
 
 
-def _attempt(folder: Path, job: dict[str, Any], recipe: Recipe, device_name: str, stop: threading.Event) -> Path:
+def _attempt(
+    folder: Path, job: dict[str, Any], recipe: Recipe, device_name: str, checkpoints: Callable[..., Checkpoints]
+) -> Path:
     task = get_task(job["task"])
     rows = read_rows(folder / "train.jsonl", task)
     device = choose_device(device_name)
+    take_device(device)
     bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and has_bf16(device))
     torch.manual_seed(recipe.seed)
 
@@ -109,12 +125,12 @@ def _attempt(folder: Path, job: dict[str, Any], recipe: Recipe, device_name: str
         model.to(device)
     if any(row["distil"] for row in rows):
         keep_parent_answers(model, head, dataset, device, bf16)
-    trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins, stop)
+    trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins, checkpoints)
     start = time.monotonic()
     trainer.train(resume_from_checkpoint=latest_checkpoint(folder / "checkpoints"))
     seconds = time.monotonic() - start
     steps = trainer.state.global_step
-    if stop.is_set() and steps < trainer.state.max_steps:
+    if trainer.interrupted:
         raise Interrupted(f"Stopped after step {steps}; it goes on from there when it is started again.")
     passes = recipe.row_passes(len(rows), steps)
     early = f" Stopped early, after {steps} steps." if steps < trainer.state.max_steps else ""
@@ -122,6 +138,8 @@ def _attempt(folder: Path, job: dict[str, Any], recipe: Recipe, device_name: str
     if device.type == "cuda":
         print(f"Peak GPU memory {torch.cuda.max_memory_allocated(device) / 2**20:.0f} MiB.", flush=True)
 
+    if not leads():
+        return folder / "version"
     card = {
         "id": job["version"],
         "task": task.name,
@@ -140,6 +158,7 @@ def _attempt(folder: Path, job: dict[str, Any], recipe: Recipe, device_name: str
             "rows_per_s": round(passes / seconds, 1),
             "device": describe(device),
             "precision": "bf16" if bf16 else "fp32",
+            "processes": processes(),
         },
         "libraries": {name: library_version(name) for name in LIBRARIES},
     }

@@ -33,6 +33,7 @@ from data.store import open_store
 from data.tasks import get_task
 from data.versions import get_version
 from models import child as training_process
+from models.executor import jobs_at_once, training_command
 from models.folders import read_card
 from models.job_folder import is_prepared, prepare, prune, selections, trained_hashes
 from models.recipe import Recipe
@@ -60,7 +61,8 @@ class Stopped(Exception):
 def ensure_worker(settings: Settings) -> subprocess.Popen[bytes]:
     """Starts a worker that outlives this process; it leaves at once if another one works already."""
     settings.workspace.mkdir(parents=True, exist_ok=True)
-    options = ["--workspace", str(settings.workspace), "--device", settings.device]
+    options = ["--workspace", str(settings.workspace), "--device", settings.device, "--executor", settings.executor]
+    options += ["--ray-address", settings.ray_address, "--train-workers", str(settings.train_workers)]
     return training_process.start_module(["models.worker", *options], settings.workspace / "worker.log")
 
 
@@ -129,11 +131,9 @@ def run_worker(settings: Settings, stop: threading.Event | None = None) -> int:
         for job_id in prune(settings, db):
             log.info("removed the folder of %s, which ended long ago", job_id)
         db.close()
-        gpus = visible_gpus(settings.device)
-        if len(gpus) < 2:
-            return work_off(settings, stop, None)
-        with ThreadPoolExecutor(len(gpus)) as pool:
-            return sum(pool.map(lambda gpu: work_off(settings, stop, gpu), gpus))
+        places = jobs_at_once(settings, visible_gpus(settings.device))
+        with ThreadPoolExecutor(len(places)) as pool:
+            return sum(pool.map(lambda gpu: work_off(settings, stop, gpu), places))
 
 
 def visible_gpus(device: str) -> list[str]:
@@ -197,7 +197,7 @@ def _run(
 ) -> dict[str, Any]:
     started = time.monotonic()
     version_id = jobs.planned_version_id(job["id"])
-    target = settings.versions / job["task"] / version_id
+    target, command = settings.versions / job["task"] / version_id, training_command(settings, folder)
     parent_folder = version_folder(settings, get_version(db, job["parent_id"]))
     task = get_task(job["task"])
     finished = (target / "version.json").exists()
@@ -205,7 +205,7 @@ def _run(
     if not finished and child is None and not (folder / "version").is_dir():
         if not is_prepared(folder):  # else a dead run's checkpoints are of use
             prepare(settings, db, job, folder, parent_folder)
-        child = training_process.spawn(folder, settings.device, gpu)
+        child = training_process.spawn(folder, command, gpu)
     from models.report import evaluation_sets, gate_reasons, make_splits, reading  # with torch: after the start
 
     trained = trained_hashes(folder, task)
@@ -214,7 +214,7 @@ def _run(
     try:
         before = pool.submit(score, parent_folder, sets)
         if child is not None:
-            _train(db, job["id"], folder, child, stop, lambda: training_process.spawn(folder, settings.device, gpu))
+            _train(db, job["id"], folder, child, stop, lambda: training_process.spawn(folder, command, gpu))
         _check(db, job["id"], stop)
         made = target if finished else folder / "version"
         parent_scores = _result(db, job["id"], stop, before)
@@ -352,8 +352,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--device")
-    arguments = parser.parse_args()
-    settings = read_settings(workspace=arguments.workspace, device=arguments.device)
+    parser.add_argument("--executor")
+    parser.add_argument("--ray-address")
+    parser.add_argument("--train-workers", type=int)
+    settings = read_settings(**vars(parser.parse_args()))
     set_up_logs(settings.log_format)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -49,7 +49,7 @@ def test_training_that_is_always_killed_fails_with_advice(tiny_settings, tiny_st
     job_id = enqueue()
     killed = []
 
-    def spawn(folder, device, gpu=None):
+    def spawn(folder, command, gpu=None):
         folder.mkdir(exist_ok=True)
         popen = subprocess.Popen(["sleep", "60"])
         popen.kill()
