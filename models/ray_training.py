@@ -51,7 +51,8 @@ class Copies:
                 self.files.rm(self.path(name), recursive=True)
             self.files.makedirs(self.path(name), exist_ok=True)
             for path in sorted(p for p in source.rglob("*") if p.is_file()):
-                target = self.path(f"{name}/{path.relative_to(source).as_posix()}" if name else path.name)
+                inside = path.relative_to(source).as_posix()
+                target = self.path(f"{name}/{inside}" if name else inside)
                 self.files.makedirs(target.rpartition("/")[0], exist_ok=True)
                 self.files.put_file(str(path), target)
         elif source.exists():

@@ -95,12 +95,13 @@ def test_job_outlives_a_killed_worker(cluster, job, tmp_path, shared):
     folder = job(rows_of(), epochs=200, batch_size=4)
     storage = [] if shared else ["--storage", f"file://{tmp_path}/storage"]
     driver = start(folder, "--address", cluster.address, "--workers", "2", *storage)
-    until(lambda: len(read_progress(folder)) > 5, driver)
-    before = read_progress(folder)[-1]["step"]
+    checkpoints = (folder if shared else tmp_path / "storage" / folder.name) / "checkpoints"
+    until(lambda: latest_checkpoint(checkpoints), driver)
     train_workers()[0].send_signal(signal.SIGKILL)
     assert driver.wait(LIMIT_S) == 0, (folder / "train.log").read_text()[-3000:]
-    assert before < 400
     assert_learnt(folder, 400)
+    steps = [json.loads(line)["step"] for line in (folder / "progress.jsonl").read_text().splitlines()]
+    assert steps.count(1) == 1  # it went on from the checkpoint
 
 
 @pytest.mark.ray
