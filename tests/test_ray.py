@@ -101,12 +101,12 @@ def test_job_outlives_a_killed_worker(cluster, job, tmp_path, shared):
     assert driver.wait(LIMIT_S) == 0, (folder / "train.log").read_text()[-3000:]
     assert_learnt(folder, 400)
     steps = [json.loads(line)["step"] for line in (folder / "progress.jsonl").read_text().splitlines()]
-    assert steps.count(1) == 1  # it went on from the checkpoint
+    assert steps.count(1) <= 1  # it went on from the checkpoint
 
 
 @pytest.mark.ray
 def test_job_stops_with_a_checkpoint_and_goes_on(cluster, job):
-    folder = job(rows_of(), epochs=2000, batch_size=4)
+    folder = job(rows_of(), epochs=1000, batch_size=4)
     driver = start(folder, "--address", cluster.address, "--workers", "2")
     until(lambda: read_progress(folder), driver)
     driver.terminate()
@@ -121,7 +121,7 @@ def test_error_of_the_training_is_told_once(cluster, job):
     (folder / "train.jsonl").write_text(json.dumps({"premise": "A."}) + "\n")
     driver = start(folder, "--address", cluster.address)
     assert driver.wait(LIMIT_S) == 1
-    assert "hypothesis" in (folder / ERROR).read_text()
+    assert "Hypothesis is empty" in (folder / ERROR).read_text()
 
 
 @pytest.mark.ray
