@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -138,6 +139,23 @@ def work(config: dict[str, Any]) -> None:
             shutil.rmtree(folder.parent, ignore_errors=True)
 
 
+def look_for(address: str) -> None:
+    """Raises RuntimeError where nothing listens at HOST:PORT or ray://HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except OSError as error:
+            raise no_cluster(address, error) from error
+
+
+def no_cluster(address: str, error: Exception) -> RuntimeError:
+    return RuntimeError(
+        f"Expected a Ray cluster at {address or 'this machine'}; found none that answers ({error}). "
+        "Start one with `ray start --head`, or give its address as --ray-address."
+    )
+
+
 def run(folder: Path, device: str, address: str, workers: int, storage: str, checkpoint_s: float) -> int:
     """Trains on the cluster; returns the exit status. Raises RuntimeError where the cluster or training failed."""
     import ray
@@ -146,6 +164,7 @@ def run(folder: Path, device: str, address: str, workers: int, storage: str, che
 
     from models.device import choose_device
 
+    look_for(address)
     url = f"{storage.rstrip('/')}/{folder.name}" if storage else ""
     shared = Copies(url) if url else None
     for name in (STOP, ERROR):
@@ -162,15 +181,12 @@ def run(folder: Path, device: str, address: str, workers: int, storage: str, che
         if shared:
             shared.put(folder / STOP, STOP)
 
-    signal.signal(signal.SIGTERM, ask_to_stop)
     try:
         environment = {"working_dir": str(PROJECT), "excludes": LEFT_OUT} if address else {}
         ray.init(address=address or None, runtime_env=environment, log_to_driver=True, include_dashboard=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise RuntimeError(
-            f"Expected a Ray cluster at {address or 'this machine'}; found none that answers ({error}). "
-            "Start one with `ray start --head`, or give its address as --ray-address."
-        ) from error
+        raise no_cluster(address, error) from error
+    signal.signal(signal.SIGTERM, ask_to_stop)  # now: Ray puts a handler of its own there
     ended = threading.Event()
     copying = every(LOOK_S, lambda: shared.get(PROGRESS, folder / PROGRESS), ended) if shared else None
     trainer = TorchTrainer(
