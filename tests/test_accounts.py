@@ -158,7 +158,7 @@ def login(client, name, password=PASSWORD, **headers):
 
 
 def test_the_door_and_the_roles_behind_it(lab):
-    with TestClient(build_app(lab)) as client:
+    with TestClient(build_app(lab), base_url="http://127.0.0.1") as client:
         assert client.get("/").status_code == 200  # alone on loopback: no login
         for role in ROLES:
             add_account(lab.db(), role, role, PASSWORD)
