@@ -53,7 +53,7 @@ KEYS = (
     ("Alt+F", "what flips it"),
     ("Alt+E", "next example"),
     ("Alt+J", "next hard case"),
-    ("Alt+1…6", "tabs"),
+    ("Alt+1…7", "tabs"),
 )
 """What the keys of `page.js` do."""
 

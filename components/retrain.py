@@ -131,7 +131,8 @@ def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
     recipes = read_recipes(*options)
     seconds, basis = estimate_seconds(db, task, recipes[0], taught)
     seconds *= len(recipes)
-    plan = f"{taught} examples to learn from; about <b>{report_view.duration(seconds)}</b> ({escape(basis)})."
+    noun = "example" if taught == 1 else "examples"
+    plan = f"{taught} {noun} to learn from; about <b>{report_view.duration(seconds)}</b> ({escape(basis)})."
     return ["".join(html), f'<div class="hint">{plan}</div>', gr.update(interactive=True)]
 
 

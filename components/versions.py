@@ -33,7 +33,7 @@ NO_CARD = highlight.empty("No version chosen", "Choose a version to read its car
 def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -> None:
     table = gr.HTML(elem_id="versions-table")
     with gr.Row(equal_height=True):
-        chosen = gr.Dropdown([], label="Version", scale=3, filterable=False, elem_id="versions-choice")
+        chosen = gr.Dropdown([], label="Version", scale=3, min_width=240, filterable=False, elem_id="versions-choice")
         reason = gr.Textbox(
             label="Reason",
             placeholder="needed where the version is held back",
