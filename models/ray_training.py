@@ -117,10 +117,19 @@ def work(config: dict[str, Any]) -> None:
         if shared and leads():
             shared.put(folder / PROGRESS, PROGRESS)
 
+    def keep(checkpoint: Path) -> None:
+        shared.put(folder / PROGRESS, PROGRESS)
+        shared.put(checkpoint, f"{CHECKPOINTS}/{checkpoint.name}")
+
     looking = every(LOOK_S, look, ended)
     try:
-        kept = (lambda path: shared.put(path, f"{CHECKPOINTS}/{path.name}")) if shared and leads() else None
-        train(folder, config["device"], stop, kept=kept, checkpoint_s=config["checkpoint_s"])
+        train(
+            folder,
+            config["device"],
+            stop,
+            kept=keep if shared and leads() else None,
+            checkpoint_s=config["checkpoint_s"],
+        )
         if shared and leads():
             shared.put(folder / VERSION, VERSION)
         wait_for_all()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +55,10 @@ def loss_of(
 class RowTrainer(Trainer):
     """Hugging Face's Trainer with this project's loss for rows of any head."""
 
-    def __init__(self, *, head: Head, recipe: Recipe, **kwargs: Any) -> None:
+    def __init__(self, *, head: Head, recipe: Recipe, checkpoints: Checkpoints, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.head, self.recipe = head, recipe
+        self.head, self.recipe, self.checkpoints = head, recipe, checkpoints
         self.model_accepts_loss_kwargs = False
-        self.keeper: Checkpoints | None = None
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the run was asked to stop before its end."""
-        return self.keeper is not None and self.keeper.interrupted
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SeededLengths:
         lengths = [e.length for e in self.train_dataset.encoded]
@@ -227,10 +219,10 @@ def make_trainer(
     recipe: Recipe,
     device: torch.device,
     bf16: bool,
-    twins: Rows | None = None,
-    checkpoints: Callable[..., Checkpoints] = partial(Checkpoints, threading.Event()),  # noqa: B008
+    twins: Rows | None,
+    checkpoints: Callable[..., Checkpoints],
 ) -> RowTrainer:
-    """`twins`: rows that are not trained on, for a recipe with patience; `checkpoints`: keeps the run and ends it."""
+    """`twins`: rows that are not trained on, for a recipe with patience; `checkpoints` makes what keeps the run."""
     rows_per_step = recipe.batch_size * recipe.accumulation
     early = None
     if twins is not None:
@@ -264,14 +256,13 @@ def make_trainer(
     callbacks.append(keeper)
     if leads():
         callbacks.append(Progress(folder / "progress.jsonl", rows_per_step, early))
-    trainer = RowTrainer(
+    return RowTrainer(
         head=head,
         recipe=recipe,
+        checkpoints=keeper,
         model=model,
         args=arguments,
         train_dataset=dataset,
         data_collator=lambda items: collate_rows(items, head),
         callbacks=callbacks,
     )
-    trainer.keeper = keeper
-    return trainer

@@ -130,7 +130,7 @@ def _attempt(
     trainer.train(resume_from_checkpoint=latest_checkpoint(folder / "checkpoints"))
     seconds = time.monotonic() - start
     steps = trainer.state.global_step
-    if trainer.interrupted:
+    if trainer.checkpoints.interrupted:
         raise Interrupted(f"Stopped after step {steps}; it goes on from there when it is started again.")
     passes = recipe.row_passes(len(rows), steps)
     early = f" Stopped early, after {steps} steps." if steps < trainer.state.max_steps else ""
