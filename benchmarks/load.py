@@ -33,10 +33,14 @@ def routed(url: str, task: str) -> Ask:
 
 
 def queued(url: str, endpoint: str, values: Callable[[Any], list[Any]]) -> Ask:
-    """A call of a Gradio endpoint as its clients make it: into the queue, then its event stream to the end."""
+    """A call of a Gradio endpoint as its clients make it: into the queue, then its event stream to the end.
+
+    Each client keeps its session, as `gradio_client` does: a new one costs Gradio a look at every part of the page.
+    """
 
     async def ask(client: httpx.AsyncClient, example: Any) -> None:
-        reply = await client.post(f"{url}gradio_api/call/{endpoint}", json={"data": values(example)})
+        body = {"data": values(example), "session_hash": f"client-{id(asyncio.current_task())}"}
+        reply = await client.post(f"{url}gradio_api/call/{endpoint}", json=body)
         reply.raise_for_status()
         stream = f"{url}gradio_api/call/{endpoint}/{reply.json()['event_id']}"
         async with client.stream("GET", stream) as events:

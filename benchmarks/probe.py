@@ -8,6 +8,7 @@ run trains. Both apps are up throughout and are asked in turn.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import statistics
 import subprocess
@@ -85,7 +86,8 @@ def questions() -> list[dict[str, Any]]:
 @contextmanager
 def running(command: list[str], port: int) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command], cwd=PROJECT, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, "BLINDSPOT_QUEUE_LENGTH": str(2 * max(CLIENTS))}  # none is to be refused
+    process = subprocess.Popen([sys.executable, *command], cwd=PROJECT, stderr=subprocess.DEVNULL, env=environment)
     try:
         limit = time.monotonic() + START_LIMIT_S
         while time.monotonic() < limit and process.poll() is None:
