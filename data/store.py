@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -24,8 +25,8 @@ class StoreError(RuntimeError):
 def open_store(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
     """The store at `path`, made if absent, its schema brought up to date.
 
-    Write-ahead logging, so that readers never wait for a writer; foreign keys on; every commit is on disk
-    when it returns (synchronous=FULL). One connection is for one thread at a time. Raises StoreError.
+    Write-ahead logging, so that readers never wait for a writer; foreign keys on; what `writing` stored is on disk
+    when it returns. One connection is for one thread at a time. Raises StoreError.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,11 +35,11 @@ def open_store(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Databas
         raise StoreError(f"The store {path} cannot be opened: {error}. Check the folder's rights.") from error
     try:
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA synchronous=NORMAL")  # `writing` has the log on disk itself, for many at once
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode=WAL")
         db = Database(connection)
-        db.write_lock = _write_lock(path)
+        db.write_lock, db.log = _shared(path)
         if migrations.pending(db):
             with writing(db):
                 migrations.apply(db)
@@ -83,20 +84,62 @@ class _Line:
                     gate.release()
 
 
-_write_locks: dict[str, _Line] = {}
+class _Log:
+    """The store's write-ahead log, brought to the disk by one fsync for all commits that wait for it.
+
+    After SQLite's own commit at synchronous=NORMAL the log is written but may still be in the system's cache.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(f"{path}-wal")
+        self._changed = threading.Condition()
+        self._written = self._kept = 0
+        self._busy = False
+
+    def keep(self) -> None:
+        """Returns once all that was committed before the call is on disk. Raises OSError."""
+        with self._changed:
+            self._written += 1
+            mine = self._written
+            self._changed.wait_for(lambda: self._kept >= mine or not self._busy)
+            if self._kept >= mine:
+                return
+            self._busy, upto = True, self._written
+        try:
+            self._fsync()
+            with self._changed:
+                self._kept = upto
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
+    def _fsync(self) -> None:
+        try:
+            file = os.open(self.path, os.O_RDWR)
+        except FileNotFoundError:  # the last connection closed: SQLite has moved it all into the store
+            return
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+_per_store: dict[str, tuple[_Line, _Log]] = {}
 _known = threading.Lock()
 
 
-def _write_lock(path: Path) -> _Line:
-    """One lock for all of this process's connections to a store: its threads wait in line, where SQLite would have
-    each of them sleep and look again."""
+def _shared(path: Path) -> tuple[_Line, _Log]:
+    """What all of this process's connections to a store share: a line to wait in, where SQLite would have each thread
+    sleep and look again, and the log."""
+    path = path.resolve()
     with _known:
-        return _write_locks.setdefault(str(path.resolve()), _Line())
+        return _per_store.setdefault(str(path), (_Line(), _Log(path)))
 
 
 @contextmanager
 def writing(db: Database) -> Iterator[Database]:
-    """A transaction that holds the write lock from its start; all of it is stored, or nothing.
+    """A transaction that holds the write lock from its start; all of it is stored and on disk, or nothing.
 
     Raises StoreError where the store is locked, read-only, damaged or out of space.
     """
@@ -116,6 +159,14 @@ def writing(db: Database) -> Iterator[Database]:
         raise
     except sqlite3.Error as error:
         raise explain(error, store_path(db)) from error
+    try:
+        if log := getattr(db, "log", None):
+            log.keep()
+    except OSError as error:
+        raise StoreError(
+            f"The store {store_path(db)}: the disk did not confirm what was stored ({error}). It is there now, but "
+            "may be lost when the machine stops; look after the disk, and check it in the Review tab."
+        ) from error
 
 
 def explain(error: sqlite3.Error, path: Path | None) -> StoreError:

@@ -1,7 +1,10 @@
 """The store opens, keeps what was written, and says plainly why it cannot."""
 
+import os
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +20,45 @@ def flag(db, premise="A dog barks."):
     return flag_example(db, TASKS["nli"], nli(premise), 1, annotator="ann")
 
 
-def test_store_is_durable_and_checks_references(store):
+def test_store_logs_ahead_and_checks_references(store):
     pragmas = ("journal_mode", "foreign_keys", "synchronous")
-    assert [store.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas] == ["wal", 1, 2]
+    assert [store.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas] == ["wal", 1, 1]
+
+
+def test_writers_share_a_wait_for_the_disk_and_none_returns_before_it(settings, store, monkeypatch):
+    """A flag returns only after a call of fsync on the log that began when the flag was already committed."""
+    fsync, calls, reader = os.fsync, [], open_store(settings.store)
+
+    def slow(file):
+        there = {row["id"] for row in reader.query("select id from verdicts")}
+        time.sleep(0.02)
+        assert os.fstat(file).st_ino == Path(f"{settings.store}-wal").stat().st_ino
+        fsync(file)
+        calls.append(there)
+
+    monkeypatch.setattr(os, "fsync", slow)
+
+    def write(writer):
+        db = open_store(settings.store)
+        for number in range(5):
+            one = flag(db, f"Dog {writer} {number} barks.")
+            assert any(one in there for there in calls)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert store["verdicts"].count == 40
+    assert len(calls) < 40
+
+
+def test_disk_that_confirms_nothing_is_named(store, monkeypatch):
+    def fail(_file):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(StoreError, match="the disk did not confirm what was stored"):
+            flag(store)
+    assert flag(store, "Another dog barks.")
 
 
 def test_opening_again_changes_nothing(settings, store):
