@@ -124,6 +124,29 @@ def test_a_datasets_folder_names_its_classes(tmp_path):
         parse_file(_empty(tmp_path), NLI)
 
 
+def test_the_datasets_library_reads_our_export_and_we_read_what_it_saves(store, tmp_path, monkeypatch):
+    """load_dataset on the unpacked export, class labels cast, save_to_disk; nothing is lost on the way."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    for number in range(24):
+        flag_example(store, NLI, nli(f"Dog {number} barks, \u201c\u4f60\u597d\u201d."), number % 3, annotator="ann")
+    export_file(store, NLI, tmp_path / "set.zip", "datasets", licence="cc-by-4.0")
+    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+        archive.extractall(tmp_path / "set")
+    loaded = datasets.load_dataset(str(tmp_path / "set"), cache_dir=str(tmp_path / "cache"))
+    ours = parse_file(tmp_path / "set.zip", NLI)
+    assert sum(split.num_rows for split in loaded.values()) == len(ours.rows) == 24
+    assert set(loaded) == {path.stem for path in (tmp_path / "set" / "data").iterdir()}
+    loaded.cast_column("label", datasets.ClassLabel(names=["neutral", "entailment", "contradiction"])).save_to_disk(
+        str(tmp_path / "saved")
+    )
+    back = parse_file(tmp_path / "saved", NLI)
+    assert back.refused == []
+    content = [{(row.example["premise"], row.label, row.kind, row.annotator) for row in p.rows} for p in (ours, back)]
+    assert content[0] == content[1]
+
+
 def _empty(tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
