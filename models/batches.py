@@ -34,6 +34,9 @@ def read_rows(path: Path, task: Task) -> list[dict[str, Any]]:
                 label = row["label"]
                 if not 0 <= label < len(task.label_names(example)):
                     raise ValueError(f"label {label} is out of range")
+                pair = row.get("pair")
+                if pair is not None and (isinstance(pair, bool) or not isinstance(pair, int)):
+                    raise ValueError(f"expected as pair a whole number; found {pair!r}")
                 weight = float(row.get("weight", 1.0))
                 if not 0 < weight < math.inf:
                     raise ValueError(f"expected as weight a number above 0; found {weight}")
@@ -44,6 +47,7 @@ def read_rows(path: Path, task: Task) -> list[dict[str, Any]]:
                     "example": example,
                     "label": label,
                     "weight": weight,
+                    "pair": pair,
                     "distil": bool(row.get("distil")),
                     "soft": _parse_soft(row.get("soft"), len(task.label_names(example))),
                 }

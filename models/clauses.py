@@ -127,6 +127,18 @@ def _object_parts(clause: Clause) -> Iterator[tuple[Wording, str]]:
             yield words.without(start, i + 1), "one of two dropped"
 
 
+def somebody_for(words: Wording) -> Wording | None:
+    """The sentence with "Somebody" for the one person whom it begins with, whatever it says of them; it follows."""
+    end = noun_phrase(words, 0)
+    if end is None or end >= len(words) or words.breaks(end) or not _finite(words, end):
+        return None
+    if not any(
+        e.word_class in slots.PERSONS and e.form in ("singular", "name") for e in entries(words.words[end - 1])
+    ):
+        return None
+    return Wording(("Somebody", *words.words[end:]), (words.gaps[0], *words.gaps[end:]))
+
+
 def negate(clause: Clause) -> Wording | None:
     """The clause denied: "was not", "did not pay"; None where its verb has no sure form."""
     words, verb = clause.words, clause.verb

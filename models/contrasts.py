@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from data.lexicon import Entry, closed, entries, inflect
 from data.tasks import Example
-from models import clauses, conditionals, polarity, roles, substitution, triggers
+from models import clauses, conditionals, polarity, roles, substitution, triggers, veridicality
 from models.safety import GENDER
 from models.wording import Wording, word_set
 
@@ -33,10 +33,14 @@ def nli_contrasts(example: Example, label: int, rng: random.Random) -> Iterator[
         *roles.role_pairs(premise, hypothesis),
         *roles.role_pairs(hypothesis, premise),
         *_triggers(premise, hypothesis, label),
+        *veridicality.ways_to_tell(premise, hypothesis, label, rng),
+        *veridicality.what_was_said(premise),
         *conditionals.consequences(premise),
     ]
     for text in dict.fromkeys((premise, hypothesis)):
         rows += _about_clause(text, rng)
+        if (of_somebody := clauses.somebody_for(Wording.of(text))) is not None:
+            rows.append((text, str(of_somebody), ENTAILMENT, "somebody for a person"))
     rows.sort(key=lambda row: row[2] == label)
     for first, second, new_label, rule in rows:
         yield {"premise": first, "hypothesis": second}, new_label, rule

@@ -99,7 +99,7 @@ def _dress_nli(example: Example, rng: random.Random) -> tuple[Example, str] | No
 
 
 def _bystander(premise: Wording, hypothesis: Wording, rng: random.Random) -> tuple[str, str, str] | None:
-    doing = _others_doing(premise, hypothesis, rng)
+    doing = others_doing(premise, hypothesis, rng)
     if doing is None or str(premise)[-1:] not in (".", "!"):
         return None
     sentence = f"{doing[:1].upper()}{doing[1:]}."
@@ -108,13 +108,13 @@ def _bystander(premise: Wording, hypothesis: Wording, rng: random.Random) -> tup
 
 
 def _second_clause(premise: Wording, hypothesis: Wording, rng: random.Random) -> tuple[str, str, str] | None:
-    doing = _others_doing(premise, hypothesis, rng)
+    doing = others_doing(premise, hypothesis, rng)
     if doing is None or _told(premise) is None:
         return None
     return f"{str(premise).rstrip('.! ')}, and {doing}.", str(hypothesis), "a second clause"
 
 
-def _others_doing(premise: Wording, hypothesis: Wording, rng: random.Random) -> str | None:
+def others_doing(premise: Wording, hypothesis: Wording, rng: random.Random) -> str | None:
     """ "the librarian slept", of somebody and something that neither text speaks of."""
     said = {stem for words in (premise, hypothesis) for word in words.words for stem in stems(word)}
     if SWEEPING & {low for words in (premise, hypothesis) for low in words.low}:
@@ -147,7 +147,7 @@ def _cleft(premise: Wording, hypothesis: Wording, rng: random.Random) -> tuple[s
         return None
     if not any(e.word_class in PERSONS | NAMES for e in entries(premise.words[clause.subject_end - 1])):
         return None
-    words = _lowered(premise).split(" ")
+    words = lowered(premise).split(" ")
     subject, rest = words[: clause.subject_end], words[clause.subject_end :]
     return " ".join(["It was", *subject, "who", *rest]), str(hypothesis), "the premise as a cleft"
 
@@ -176,10 +176,10 @@ def _at_end(words: Wording, adjunct: str) -> str:
 
 
 def _at_front(words: Wording, adjunct: str) -> str:
-    return f"{adjunct[:1].upper()}{adjunct[1:]}, {_lowered(words)}"
+    return f"{adjunct[:1].upper()}{adjunct[1:]}, {lowered(words)}"
 
 
-def _lowered(words: Wording) -> str:
+def lowered(words: Wording) -> str:
     """The sentence as it stands after other words: without its capital, unless a name has it."""
     text, first = str(words), words.words[0]
     if any(e.kind == "name" for e in entries(first)) or first == "I" or not first[:1].isupper():

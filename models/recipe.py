@@ -57,7 +57,7 @@ class Recipe:
     answers, Kullback-Leibler divergence), or `phenomenon` (and siblings and contrasts of each correction)."""
     variants: int = 800
     """How many siblings and contrasts go in, over all corrections; a row with choices counts once a choice."""
-    dressed: float = 0.5
+    dressed: float = 0.3
     """Share of the siblings and contrasts that stand in other company (`models.dressing`)."""
     min_steps: int = 0
     """Few rows are gone over more often than `epochs` until so many steps are made."""
@@ -138,8 +138,8 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 PRESETS: dict[str, Recipe] = {
-    "quick": Recipe(epochs=3, min_steps=150, variants=600, retention_rows=160),
-    "balanced": Recipe(epochs=4, min_steps=250, patience=3, variants=1000, retention_rows=320),
+    "quick": Recipe(epochs=3, min_steps=200, variants=600, retention_rows=160),
+    "balanced": Recipe(epochs=4, min_steps=400, patience=3, variants=1000, retention_rows=320),
     "thorough": Recipe(epochs=6, min_steps=800, patience=3, variants=3200, retention_rows=320),
 }
 

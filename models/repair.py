@@ -10,9 +10,10 @@ from typing import Any
 
 from data.examples import Selection
 from data.seed import seed_rows
-from data.tasks import Task
+from data.tasks import Example, Task
 from models import siblings as variants
 from models.dressing import dress
+from models.naming import name_persons
 from models.recipe import Recipe
 from models.siblings import Variant
 
@@ -20,7 +21,12 @@ REPEAT = 4
 """How often a taught example stands in the rows where it has no siblings to stand beside it."""
 MOST_VARIANTS = 20
 """More siblings, or contrasts, of one correction add little."""
-HEAVIEST = 2.0
+NAMED = 0.3
+"""How often the persons of a sibling, and of the contrast beside it, go by name where they may."""
+LIKEST = 0.5
+"""How often the contrast beside a sibling is the likest one."""
+RELATED = 0.35
+"""How often a sibling gives way to a relative: made of it by a rule that knows its label to be the same."""
 MOST_LIFT = 3.0
 STOPPING_ROWS = 80
 STOPPING_SEED = 1000
@@ -90,7 +96,7 @@ def stopping_rows(task: Task, selection: Selection, recipe: Recipe, trained: Col
     rows: list[Row] = []
     for make in (variants.siblings, variants.contrasts):
         groups = [unseen_variants(task, row, make, trained, recipe.seed + STOPPING_SEED) for row in corrections]
-        rows += [_row(variant) for variant in in_turn(groups, STOPPING_ROWS // 2)]
+        rows += [_row(variant.example, variant.label) for variant in in_turn(groups, STOPPING_ROWS // 2)]
     return rows
 
 
@@ -111,42 +117,57 @@ def in_turn(groups: Sequence[Sequence[Any]], count: int) -> list[Any]:
 
 
 def phenomenon_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Row]:
-    """Each taught example with its siblings and, where it is a correction, its contrasts.
+    """Each taught example and its siblings, each of a correction's beside a contrast of its own.
 
-    The weights make the correction's label and the others about equal in sum within its vocabulary, so that
-    the words they share speak for none of them; and a handful of confirmations weighs about as much as the
-    corrections (three times its number at most), since they alone tell of the neighbours that no rule knows.
+    Such two have a `pair` number in common, by which training keeps them in one batch: what they share (words,
+    length, company) cancels out of its gradient, and what tells them apart remains. No word speaks for a label, be
+    it the correction's own or a sibling's. A handful of confirmations weighs about as much as the corrections (three
+    times its number at most), since they alone tell of the neighbours that no rule knows.
     """
     cost = sum(len(task.text_pairs(row["example"])) for row in selection.rows)
     count = min(MOST_VARIANTS, recipe.variants // max(2 * cost, 1))
-    groups = [(row, _group(task, row, recipe, count)) for row in selection.rows]
-    kept = sum(len(same) for row, (same, _) in groups if row["kind"] != "correction")
-    taught = sum(len(same) for row, (same, _) in groups if row["kind"] == "correction")
+    groups = [(row, _pairs(task, row, recipe, count)) for row in selection.rows]
+    kept = sum(len(pairs) for row, pairs in groups if row["kind"] != "correction")
+    taught = sum(len(pairs) for row, pairs in groups if row["kind"] == "correction")
     lift = min(MOST_LIFT, max(1.0, taught / kept)) if kept else 1.0
     rows: list[Row] = []
-    for row, (same, others) in groups:
-        differing = sum(other["label"] != row["label"] for other in others)
-        agreeing = len(same) + len(others) - differing
-        balance = min(HEAVIEST, agreeing / differing) if differing and task.labels else 1.0
-        own = 1.0 if row["kind"] == "correction" else lift
-        rows += [
-            _trusted({**r, "weight": own if r["label"] == row["label"] else balance}, row) for r in same + others
-        ]
+    for row, pairs in groups:
+        weight = 1.0 if row["kind"] == "correction" else lift
+        for pair in pairs:
+            number = {"pair": len(rows)} if len(pair) > 1 else {}
+            rows += [_trusted({**one, "weight": weight, **number}, row) for one in pair]
     return rows
 
 
-def _group(task: Task, row: Row, recipe: Recipe, count: int) -> tuple[list[Row], list[Row]]:
-    """An example with its siblings, and the contrasts of a correction, some of them in other company."""
+def _pairs(task: Task, row: Row, recipe: Recipe, count: int) -> list[list[Row]]:
+    """An example and its siblings, those of a correction each with a contrast, where a rule gives one."""
     example, label = row["example"], row["label"]
-    same = variants.siblings(task, example, label, count=count, seed=recipe.seed)
-    same = [v for v in same if v.rule != variants.REORDERED]  # each choice is scored alone: nothing new
-    taught = [{**example, "label": label}] * (1 if same or not count else REPEAT) + [_row(v) for v in same]
-    others: list[Row] = []
-    if row["kind"] == "correction":
-        others = [_row(v) for v in variants.contrasts(task, example, label, count=count, seed=recipe.seed)]
     rng = random.Random(f"{recipe.seed} {task.content_hash(example)}")
-    same = taught[:1] + [_dressed(task, row, recipe, rng) for row in taught[1:]]
-    return same, [_dressed(task, row, recipe, rng) for row in others]
+    corrects = row["kind"] == "correction"
+    wanted = count - 1 if corrects else count  # the correction has a contrast too
+    same = variants.siblings(task, example, label, count=wanted, seed=recipe.seed)
+    same = [v for v in same if v.rule != variants.REORDERED]  # each choice is scored alone: nothing new
+    taught = [(example, label)] * (1 if same or not wanted else REPEAT) + [(v.example, v.label) for v in same]
+    pairs = []
+    for place, (one, its_label) in enumerate(taught):
+        if place and rng.random() < NAMED:
+            one = name_persons(task, one, rng) or one
+        pair = [_row(one, its_label)]
+        if count and corrects:
+            if place and (others := _contrasts(task, pair[0], rng, same=True)) and rng.random() < RELATED:
+                pair = [rng.choice(others)]
+            others = _contrasts(task, pair[0], rng, same=False)
+            pair += others[:1] if rng.random() < LIKEST else rng.sample(others, min(1, len(others)))
+        company = rng.random()  # the two stand in the same
+        pairs.append([_dressed(task, one, recipe, random.Random(company)) for one in pair] if place else pair)
+    return pairs
+
+
+def _contrasts(task: Task, row: Row, rng: random.Random, same: bool) -> list[Row]:
+    """What a rule makes of the row with its own label, or with others; of choices, which have no labels, all."""
+    example = {field.name: row[field.name] for field in task.fields}
+    found = variants.contrasts_of(task, example, row["label"], rng)
+    return [_row(v.example, v.label) for v in found if same == (bool(task.labels) and v.label == row["label"])]
 
 
 def _dressed(task: Task, row: Row, recipe: Recipe, rng: random.Random) -> Row:
@@ -164,5 +185,5 @@ def _trusted(row: Row, source: Row) -> Row:
     return row if trust == 1.0 else {**row, "weight": trust * row.get("weight", 1.0)}
 
 
-def _row(variant: variants.Variant) -> Row:
-    return {**variant.example, "label": variant.label}
+def _row(example: Example, label: int) -> Row:
+    return {**example, "label": label}

@@ -6,14 +6,14 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
 from models.distributed import any_of, leads, wait_for_all
 
@@ -32,18 +32,38 @@ class Interrupted(Exception):
 
 
 class SeededLengths(LengthGroupedSampler):
-    """Rows of like length together, in an order that follows from seed and epoch alone."""
+    """Rows of like length together, in an order that follows from seed and epoch alone.
 
-    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
+    `pairs` names for a row the two that belong in one batch (rows of the same number), or None.
+    """
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int, pairs: Sequence[int | None] = ()) -> None:
         super().__init__(batch_size, lengths=lengths, generator=torch.Generator())
         self.seed, self.epoch = seed, 0
+        self.twos = _in_twos(lengths, pairs) if any(pair is not None for pair in pairs) else []
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[int]:
         self.generator.manual_seed(self.seed * 1_000_003 + self.epoch)
-        return super().__iter__()
+        if not self.twos:
+            return super().__iter__()
+        longest = [max(self.lengths[i] for i in two) for two in self.twos]
+        order = get_length_grouped_indices(longest, max(1, self.batch_size // 2), generator=self.generator)
+        last = set(range(len(self.lengths))) - {i for two in self.twos for i in two}
+        return iter([*(i for place in order for i in self.twos[place]), *last])
+
+
+def _in_twos(lengths: Sequence[int], pairs: Sequence[int | None]) -> list[list[int]]:
+    """The rows as pairs, and what is single beside another of about its length; an odd one is left out."""
+    together: dict[int, list[int]] = {}
+    for i, pair in enumerate(pairs):
+        if pair is not None:
+            together.setdefault(pair, []).append(i)
+    whole = [two for two in together.values() if len(two) == 2]
+    single = sorted(set(range(len(lengths))) - {i for two in whole for i in two}, key=lambda i: (lengths[i], i))
+    return whole + [single[i : i + 2] for i in range(0, len(single) - 1, 2)]
 
 
 class Checkpoints(TrainerCallback):

@@ -53,6 +53,7 @@ def role_pairs(premise: str, hypothesis: str) -> Iterator[tuple[str, str, int, s
     if put_back is not None:
         yield premise, *put_back
     for fact in told:
+        yield premise, _without_doer(fact), ENTAILMENT, "what was done"
         for voice, rule in ((_in_active, "who did it"), (_in_passive, "who did it, in the passive")):
             yield premise, voice(fact), ENTAILMENT, rule
             if _one_way(told, fact):
@@ -172,9 +173,13 @@ def _in_active(fact: Fact) -> str:
 
 
 def _in_passive(fact: Fact) -> str:
+    return f"{_without_doer(fact)[:-1]} by {' '.join(fact.doer)}."
+
+
+def _without_doer(fact: Fact) -> str:
     be = "were" if any(e.form == "plural" for e in entries(fact.done_to[-1]) if e.kind == "noun") else "was"
     participle = inflect(fact.verb.word_class, fact.verb.lemma, "participle")
-    return _sentence(*fact.done_to, be, participle, "by", *fact.doer)
+    return _sentence(*fact.done_to, be, participle)
 
 
 def _sentence(*words: str) -> str:

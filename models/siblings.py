@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import permutations
 
 from data.tasks import Example, Task
 from models import contrasts as rules
 from models import numerals, safety, substitution
+from models.wording import WORD
 
 REORDERED = "choices in another order"
 TRIES_PER_VARIANT = 12
@@ -71,12 +73,7 @@ def contrasts(task: Task, example: Example, label: int, *, count: int, seed: int
     if count < 1 or sum(map(len, substitution.read_texts(task, example).values())) > MAX_WORDS:
         return []
     rng = random.Random(f"{seed} contrasts {_key(example)}")
-    made = {
-        "nli": rules.nli_contrasts,
-        "sentiment": rules.sentiment_contrasts,
-        "labels": rules.choice_contrasts,
-    }
-    make = made.get(task.name, rules.commonsense_contrasts)
+    make = _rules_of(task)
     parents = [(example, label)]
     own = siblings(task, example, label, count=count, seed=seed)
     parents += [(v.example, v.label) for v in own if v.rule != REORDERED]
@@ -90,6 +87,35 @@ def contrasts(task: Task, example: Example, label: int, *, count: int, seed: int
                 continue
             _add(found, seen, lambda r=row: task.parse_example(r), new_label, "contrast", rule)
     return found
+
+
+def contrasts_of(task: Task, example: Example, label: int, rng: random.Random) -> list[Variant]:
+    """The contrasts of this one example by each rule that fits, those that are likest in words first."""
+    found: list[Variant] = []
+    if sum(map(len, substitution.read_texts(task, example).values())) <= MAX_WORDS:
+        seen = {_key(example)}
+        for row, new_label, rule in _rules_of(task)(example, label, rng):
+            _add(found, seen, lambda r=row: task.parse_example(r), new_label, "contrast", rule)
+    words = _bag(example)
+
+    def likeness(variant: Variant) -> float:
+        others = _bag(variant.example)
+        return (words & others).total() / max((words | others).total(), 1)
+
+    return sorted(found, key=likeness, reverse=True)
+
+
+def _rules_of(task: Task) -> Callable[[Example, int, random.Random], Iterator[rules.Row]]:
+    made = {
+        "nli": rules.nli_contrasts,
+        "sentiment": rules.sentiment_contrasts,
+        "labels": rules.choice_contrasts,
+    }
+    return made.get(task.name, rules.commonsense_contrasts)
+
+
+def _bag(example: Example) -> Counter[str]:
+    return Counter(WORD.findall(_key(example).lower()))
 
 
 def _add(found, seen, make, label: int, relation: str, rule: str) -> None:

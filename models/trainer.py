@@ -63,7 +63,8 @@ class RowTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> SeededLengths:
         lengths = [e.length for e in self.train_dataset.encoded]
         batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return SeededLengths(batch_size, lengths, self.args.seed)
+        pairs = [row["pair"] for row in self.train_dataset.rows]
+        return SeededLengths(batch_size, lengths, self.args.seed, pairs)
 
     def training_step(self, model: Any, inputs: dict[str, Any], *more: Any, **named: Any) -> torch.Tensor:
         """A step on the batch, some of its words hidden where the recipe asks for it. Raises TrainingError on NaN."""

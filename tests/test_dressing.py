@@ -107,5 +107,5 @@ def test_the_share_of_dressed_rows_is_the_recipes():
     for share in (0.0, 1.0):
         rows = training_rows(TASKS["nli"], taught("correction"), Recipe(retention_rows=0, dressed=share))
         sizes[share] = sum(len(row["premise"].split()) for row in rows) / len(rows)
-        assert {**nli(), "label": 1, "weight": 1.0} in rows
+        assert {**nli(), "label": 1, "weight": 1.0, "pair": 0} in rows
     assert sizes[1.0] > sizes[0.0] + 1

@@ -1,12 +1,14 @@
 """What a repair trains on."""
 
-import pytest
+from collections import Counter
 
 from data.examples import Selection
+from data.lexicon import entries
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.recipe import PRESETS, Recipe
 from models.repair import MOST_LIFT, MOST_VARIANTS, count_rows, retention_split, stopping_rows, training_rows
+from models.wording import Wording
 from tests.conftest import nli
 
 TASK = TASKS["nli"]
@@ -25,16 +27,32 @@ def apart_from_retention(rows):
 
 def test_a_correction_goes_in_with_siblings_of_its_label_and_contrasts_of_others():
     rows = apart_from_retention(training_rows(TASK, taught("correction"), Recipe(retention_rows=10)))
-    assert {**nli(), "label": 1, "weight": 1.0} in rows
+    assert {**nli(), "label": 1, "weight": 1.0, "pair": 0} in rows
     labels = [row["label"] for row in rows]
     assert labels.count(1) > MOST_VARIANTS // 2
     assert {0, 2} <= set(labels)
 
 
-def test_the_labels_that_share_words_weigh_the_same():
-    rows = apart_from_retention(training_rows(TASK, taught("correction"), Recipe(retention_rows=0)))
-    weights = {same: sum(row.get("weight", 1.0) for row in rows if (row["label"] == 1) == same) for same in (0, 1)}
-    assert weights[0] == pytest.approx(weights[1], rel=0.25)
+def test_each_sibling_of_a_correction_stands_beside_a_contrast_of_another_label():
+    made = apart_from_retention(training_rows(TASK, taught("correction"), Recipe(retention_rows=0)))
+    pairs = {}
+    for row in made:
+        pairs.setdefault(row["pair"], []).append(row)
+    assert len(pairs) > MOST_VARIANTS // 2
+    assert {len(pair) for pair in pairs.values()} == {2}
+    assert all(1 in labels and len(set(labels)) == 2 for labels in ([r["label"] for r in p] for p in pairs.values()))
+
+
+def test_no_word_speaks_for_a_label():
+    """Of the persons' words each stands about as often with the correction's label as with others."""
+    made = apart_from_retention(training_rows(TASK, taught("correction"), Recipe(retention_rows=0, dressed=0.0)))
+    with_label = {
+        same: Counter(w for r in made if (r["label"] == 1) == same for w in set(Wording.of(r["premise"]).low))
+        for same in (True, False)
+    }
+    for word in set(with_label[True]) | set(with_label[False]):
+        if any(e.word_class == "person" for e in entries(word)):
+            assert abs(with_label[True][word] - with_label[False][word]) <= 1, word
 
 
 def test_a_handful_of_confirmations_weighs_like_many_but_not_without_end():

@@ -1,6 +1,7 @@
 """A run that is stopped goes on where it was, and ends as an unbroken one does."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from safetensors.torch import load_file
 from models.batches import TrainingError
 from models.child import ERROR, STOPPED, read_progress
 from models.folders import ADAPTER, WEIGHTS, read_card, write_rows
-from models.resuming import Interrupted, latest_checkpoint
+from models.resuming import Interrupted, SeededLengths, latest_checkpoint
 from models.trainer import RowTrainer
 from models.training import train
 from settings import PROJECT
@@ -29,6 +30,26 @@ class StopAfter:
     def is_set(self):
         self.left -= 1
         return self.left <= 0
+
+
+def test_pairs_stay_in_one_batch_whatever_is_single():
+    lengths = [random.Random(i).randrange(5, 40) for i in range(61)]
+    pairs = [i // 2 if i < 40 else None for i in range(61)]
+    sampler = SeededLengths(8, lengths, 3, pairs)
+    orders = []
+    for epoch in (0, 1, 0):
+        sampler.set_epoch(epoch)
+        orders.append(list(sampler))
+        batches = [set(orders[-1][i : i + 8]) for i in range(0, 61, 8)]
+        assert sorted(orders[-1]) == list(range(61))
+        assert all(any({2 * k, 2 * k + 1} <= batch for batch in batches) for k in range(20))
+    assert orders[0] == orders[2] != orders[1]
+
+
+def test_rows_without_pairs_go_by_length_alone():
+    lengths = [random.Random(i).randrange(5, 40) for i in range(61)]
+    plain, unpaired = SeededLengths(8, lengths, 3), SeededLengths(8, lengths, 3, [None] * 61)
+    assert list(plain) == list(unpaired)
 
 
 def weights(version):

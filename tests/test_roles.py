@@ -55,6 +55,7 @@ def test_each_form_tells_of_one_doer(event, form):
 def test_the_same_roles_follow_and_exchanged_ones_do_not(event, form):
     doer, past, participle, done_to = event
     follows = {f"{capital(doer)} {past} {done_to}.", f"{capital(done_to)} was {participle} by {doer}."}
+    follows.add(f"{capital(done_to)} was {participle}.")
     premise, swapped = told(form, *event), f"{capital(done_to)} {past} {doer}."
     rows = list(role_pairs(premise, swapped))
     assert {label for _, _, label, _ in rows} == {ENTAILMENT, NEUTRAL}
