@@ -24,7 +24,8 @@ LONE_WEIGHT = 0.5
 class Answer:
     """What a version said about an example when the verdict was given."""
 
-    label: int
+    label: Any
+    """An index, or of a task of spans `data.tasks.spans.Spans`."""
     probabilities: list[float]
     version_id: str
 
@@ -33,7 +34,7 @@ def flag_example(
     db: Database,
     task: Task,
     example: Example,
-    expected: int,
+    expected: Any,
     *,
     annotator: str,
     answer: Answer | None = None,
@@ -56,9 +57,7 @@ def flag_example(
     """
     require("flag")
     example = task.parse_example(example)
-    names = task.label_names(example)
-    if not 0 <= expected < len(names):
-        raise ValueError(f"Expected as label an index from 0 to {len(names) - 1}; found {expected}.")
+    task.check_label(expected, example)
     category = parse_category(task, category)
     note = _parse_note(note)
     time = now()

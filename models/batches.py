@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from data.tasks import Task
+from data.tasks import Example, Task
 from models.heads import Head
 from models.inputs import Batch
 from models.recipe import Recipe
@@ -31,9 +31,7 @@ def read_rows(path: Path, task: Task) -> list[dict[str, Any]]:
                 if not isinstance(row, dict):
                     raise ValueError(f"expected an object; found {row!r:.80}")
                 example = task.parse_example(row)
-                label = row["label"]
-                if not 0 <= label < len(task.label_names(example)):
-                    raise ValueError(f"label {label} is out of range")
+                label = task.parse_stored(row["label"], example)
                 pair = row.get("pair")
                 if pair is not None and (isinstance(pair, bool) or not isinstance(pair, int)):
                     raise ValueError(f"expected as pair a whole number; found {pair!r}")
@@ -49,7 +47,8 @@ def read_rows(path: Path, task: Task) -> list[dict[str, Any]]:
                     "weight": weight,
                     "pair": pair,
                     "distil": bool(row.get("distil")),
-                    "soft": _parse_soft(row.get("soft"), len(task.label_names(example))),
+                    "soft": _parse_soft(row.get("soft"), task, example),
+                    "unmarked": row.get("unmarked", ()),
                 }
             )
     if not rows:
@@ -57,10 +56,11 @@ def read_rows(path: Path, task: Task) -> list[dict[str, Any]]:
     return rows
 
 
-def _parse_soft(soft: Any, count: int) -> list[float] | None:
+def _parse_soft(soft: Any, task: Task, example: Example) -> list[float] | None:
     """The shares of a row on which people do not agree, as it is read from a file."""
     if soft is None:
         return None
+    count = len(task.label_names(example))
     if not isinstance(soft, list) or len(soft) != count or abs(sum(map(float, soft)) - 1) > 1e-3:
         raise ValueError(f"expected as soft labels {count} shares that sum to 1; found {soft!r:.80}")
     return [float(share) for share in soft]
@@ -78,23 +78,28 @@ class Rows(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[Any, int, float, torch.Tensor | None]:
+    def __getitem__(self, index: int) -> tuple[Any, Any, float, torch.Tensor | None, Any]:
         row = self.rows[index]
-        return self.encoded[index], row["label"], row["weight"], self.teacher[index]
+        return self.encoded[index], row["label"], row["weight"], self.teacher[index], row.get("unmarked", ())
 
 
 def collate_rows(items: list[tuple], head: Head) -> Batch:
     """A batch with `labels`, `weights` (example,) and `teacher` probabilities (example, label).
 
-    A row that is not distilled has zeros for a teacher.
+    A row that is not distilled has zeros for a teacher. `unmarked` (example, tag), where a source marks no spans
+    of a type: their tags take no part in its loss.
     """
-    encoded, labels, weights, teachers = zip(*items, strict=True)
+    encoded, labels, weights, teachers, unmarked = zip(*items, strict=True)
     batch = head.collate(encoded)
-    batch["labels"] = torch.tensor(labels)
+    batch["labels"] = head.targets(encoded, labels)
+    if any(unmarked):
+        names = [output.partition("-")[2] for output in head.task.outputs]
+        batch["unmarked"] = torch.tensor([[name in row for name in names] for row in unmarked])
     batch["weights"] = torch.tensor(weights)
     if any(t is not None for t in teachers):
         width = max(e.labels for e in encoded)
-        batch["teacher"] = torch.zeros(len(items), width)
+        tags = next(t for t in teachers if t is not None).shape[1:]
+        batch["teacher"] = torch.zeros(len(items), width, *tags)
         for i, teacher in enumerate(teachers):
             if teacher is not None:
                 batch["teacher"][i, : encoded[i].labels] = teacher[: encoded[i].labels]

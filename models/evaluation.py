@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from data.tasks import Task
+from data.tasks.spans import Spans, SpanTask, span_errors
 from models.predictor import Prediction
 
 
@@ -27,6 +29,8 @@ def metrics(task: Task, predictions: Sequence[Prediction], labels: Sequence[int]
         "right": right,
         "accuracy": accuracy(predictions, labels),
     }
+    if isinstance(task, SpanTask):
+        result |= span_metrics(task, predicted, labels)
     if task.labels and labels:
         known = list(range(len(task.labels)))
         result["macro_f1"] = float(
@@ -34,6 +38,25 @@ def metrics(task: Task, predictions: Sequence[Prediction], labels: Sequence[int]
         )
         result["confusion"] = confusion_matrix(labels, predicted, labels=known).tolist()
     return result
+
+
+def span_metrics(task: SpanTask, predicted: Sequence[Spans], labels: Sequence[Spans]) -> dict[str, Any]:
+    """Precision, recall and F1 of whole spans (the same characters and label), over all texts together as CoNLL-2003
+    counts them; F1 `by_type`; and how many spans had each of `data.tasks.spans.span_errors`."""
+    pairs = list(zip(predicted, labels, strict=True))
+
+    def scores(only: Sequence[str]) -> dict[str, float]:
+        said = sum(s.label in only for found, _ in pairs for s in found)
+        true = sum(s.label in only for _, expected in pairs for s in expected)
+        both = sum(s.label in only for found, expected in pairs for s in set(found) & set(expected))
+        precision, recall = both / said if said else 0.0, both / true if true else 0.0
+        return {"precision": precision, "recall": recall, "f1": 2 * both / (said + true) if said + true else 0.0}
+
+    errors: Counter[str] = Counter()
+    for found, expected in pairs:
+        errors += span_errors(expected, found)
+    by_type = {name: scores([name])["f1"] for name in task.types}
+    return {**scores(task.types), "by_type": by_type, "span_errors": dict(errors)}
 
 
 def compare(
@@ -60,8 +83,8 @@ def compare(
                 "example_id": row.get("example_id"),
                 "before": before.label,
                 "after": after.label,
-                "before_p": round(before.probabilities[row["label"]], 4),
-                "after_p": round(after.probabilities[row["label"]], 4),
+                "before_p": round(before.probability(row["label"]), 4),
+                "after_p": round(after.probability(row["label"]), 4),
             }
         )
     return outcome

@@ -12,6 +12,7 @@ import torch
 from models.checkpoint import load_checkpoint
 from models.folders import CARD
 from models.heads import ClassifierHead
+from models.tokens import TokenHead
 
 
 def export_model(version: Path, target: Path) -> Path:
@@ -31,8 +32,8 @@ def export_model(version: Path, target: Path) -> Path:
             head.weight.div_(temperature)
             if head.bias is not None:
                 head.bias.div_(temperature)
-    if isinstance(checkpoint.head, ClassifierHead):
-        names = {output: name for name, output in zip(checkpoint.task.labels, checkpoint.head.order, strict=True)}
+    if isinstance(checkpoint.head, ClassifierHead | TokenHead):
+        names = {output: name for name, output in zip(checkpoint.task.outputs, checkpoint.head.order, strict=True)}
         model.config.id2label = dict(sorted(names.items()))
         model.config.label2id = {name: output for output, name in names.items()}
     target.parent.mkdir(parents=True, exist_ok=True)

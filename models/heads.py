@@ -16,9 +16,11 @@ import torch
 from data.tasks import Example, Task
 from data.tasks.base import GUIDANCE
 from data.tasks.template import Claim, parse_claim, parse_template
+from models.encoder import ENCODER
 from models.folders import CheckpointError
 from models.inputs import Batch, Encoded, collate, pad, pad_id, scatter_groups, window
 from models.kinds import ENTAILED, ENTAILMENT, LIKELIHOOD, card_kind, output_names
+from models.predictions import Prediction
 
 Place = tuple[int, int, int]
 """Where a token stands: the text's number, and from which character to which."""
@@ -64,6 +66,14 @@ class Head(ABC):
 
         Where choices differ in number, the columns past an example's last choice are minus infinity.
         """
+
+    def targets(self, encoded: Sequence[Any], labels: Sequence[Any]) -> torch.Tensor:
+        """The right labels as a loss takes them, shape (example,)."""
+        return torch.tensor(labels)
+
+    def prediction(self, logits: torch.Tensor, encoded: Any) -> Prediction:
+        """What an example's logits, already divided by the temperature, say."""
+        return Prediction(logits.softmax(-1).tolist(), encoded.tokens_dropped)
 
     @abstractmethod
     def texts(self, example: Example, label: int) -> dict[str, str]:
@@ -237,6 +247,11 @@ def make_head(task: Task, card: dict[str, Any], config: Any, tokenizer: Any) -> 
             return EntailmentHead(task, tokenizer, limit, parse_claim(task, card.get("template")), output)
     except ValueError as error:
         raise CheckpointError(str(error)) from None
+    if task.head == "token_classification":
+        from models.tokens import TokenHead
+
+        shaped = card["base"] == ENCODER  # its tokenizer lower-cases, and its second segment stands idle
+        return TokenHead(task, tokenizer, limit, label_order(task, config, card), shaped)
     if task.head == "multiple_choice":
         return ChoiceHead(task, tokenizer, limit)
     return ClassifierHead(task, tokenizer, limit, label_order(task, config, card))
@@ -249,11 +264,11 @@ def label_order(task: Task, config: Any, card: dict[str, Any]) -> tuple[int, ...
     """
     found = output_names(config, card.get("label_map"))
     order = []
-    for label in task.labels:
-        outputs = [i for i, name in found.items() if name == label]
-        if len(outputs) != 1 or len(found) != len(task.labels):
+    for label in task.outputs:
+        outputs = [i for i, name in found.items() if name == label.casefold()]
+        if len(outputs) != 1 or len(found) != len(task.outputs):
             raise CheckpointError(
-                f"Task {task.name!r} expects labels {', '.join(task.labels)}; checkpoint {card['base']!r} has "
+                f"Task {task.name!r} expects labels {', '.join(task.outputs)}; checkpoint {card['base']!r} has "
                 f"{', '.join(map(str, config.id2label.values()))}. "
                 "Pass --label-map or rename them in its config.json."
             )

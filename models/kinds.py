@@ -47,6 +47,11 @@ def check_kind(
 ) -> None:
     """Raises CheckpointError where the checkpoint's architecture is of another sort than its version says."""
     found = ", ".join(getattr(config, "architectures", None) or []) or "no architecture"
+    if task.head == "token_classification" and (kind != CLASSIFIER or is_causal(config)):
+        raise CheckpointError(
+            f"Task {task.name!r} is answered by spans and expects a token-classification checkpoint in {source}; "
+            f"found {found}. Name one whose outputs are {', '.join(task.outputs)}."
+        )
     if kind == LIKELIHOOD and not is_causal(config):
         raise CheckpointError(
             f"Expected a causal language model, such as GPT2LMHeadModel, in {source}; found {found}. "
@@ -109,6 +114,8 @@ def auto_class(card: dict[str, Any]) -> Any:
 
     if card_kind(card) == LIKELIHOOD:
         return modeling_auto.AutoModelForCausalLM
+    if card_kind(card) == CLASSIFIER and get_task(card["task"]).head == "token_classification":
+        return modeling_auto.AutoModelForTokenClassification
     if card_kind(card) == ENTAILMENT or get_task(card["task"]).head == "sequence_classification":
         return modeling_auto.AutoModelForSequenceClassification
     return modeling_auto.AutoModelForMultipleChoice
@@ -116,4 +123,4 @@ def auto_class(card: dict[str, Any]) -> Any:
 
 def base_labels(card: dict[str, Any]) -> tuple[str, ...]:
     """What the outputs of the embedded encoder's head are called; none for choices."""
-    return get_task("nli" if card_kind(card) == ENTAILMENT else card["task"]).labels
+    return get_task("nli" if card_kind(card) == ENTAILMENT else card["task"]).outputs

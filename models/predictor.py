@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,7 @@ import torch
 from data.tasks import Example
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.placement import is_placed
-
-
-@dataclass(frozen=True)
-class Prediction:
-    probabilities: list[float]
-    """In the order of `Task.label_names(example)`; they sum to 1."""
-    tokens_dropped: int
-    """How many tokens did not fit the model's window and were left out of the answer."""
-
-    @property
-    def label(self) -> int:
-        """Index of the most probable label."""
-        return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
+from models.predictions import Prediction
 
 
 class Predictor:
@@ -55,10 +42,7 @@ class Predictor:
     def answers(self, encoded: Sequence[Any], batch_size: int = 32) -> list[Prediction]:
         """One prediction for each encoded example, in order."""
         logits = self.logits(encoded, batch_size)
-        return [
-            Prediction((row / self.temperature).softmax(-1).tolist(), e.tokens_dropped)
-            for row, e in zip(logits, encoded, strict=True)
-        ]
+        return [self.head.prediction(row / self.temperature, e) for row, e in zip(logits, encoded, strict=True)]
 
     def replica(self, dtype: torch.dtype | None = None) -> Predictor:
         """A predictor that can compute beside this one; it shares the weights, unless it holds them as `dtype`."""
@@ -76,7 +60,7 @@ class Predictor:
         return self.head.encode(examples)
 
     def logits(self, encoded: Sequence[Any], batch_size: int = 32) -> list[torch.Tensor]:
-        """For each example its logits, shape (label,), in the task's order of labels."""
+        """For each example its logits, shape (label,), in the task's order of labels; of spans (word, tag)."""
         order = sorted(range(len(encoded)), key=lambda i: encoded[i].length)
         result: list[torch.Tensor] = [torch.empty(0)] * len(encoded)
         batch_size = min(batch_size, self.head.most_rows)
@@ -89,3 +73,6 @@ class Predictor:
             for i, row in zip(chosen, rows, strict=True):
                 result[i] = row[: encoded[i].labels]
         return result
+
+
+__all__ = ["Prediction", "Predictor"]

@@ -45,7 +45,7 @@ def prepare_workspace(settings: Settings, db: Database) -> None:
         version_id = None
         if (STARTERS / task / CARD).exists():
             version_id = install_starter(settings, db, task)
-        elif (STARTERS / "nli" / CARD).exists():
+        elif get_task(task).head != "token_classification" and (STARTERS / "nli" / CARD).exists():
             version_id = register_zero_shot(settings, db, task, install_starter(settings, db, "nli"), load=False)
         if version_id and task not in live_versions(db):
             promote_version(db, version_id, by="blindspot", reason="starter")
@@ -138,7 +138,7 @@ def register_zero_shot(
     require("train")
     folder = folder_of(settings, db, version_id)
     card = read_card(folder)
-    if card["task"] != "nli" or task == "nli":
+    if card["task"] != "nli" or task == "nli" or get_task(task).head == "token_classification":
         raise ValueError(f"Expected an inference version for another task; {version_id} is of {card['task']!r}.")
     return _entail(settings, db, task, card, folder, template, load=load)
 

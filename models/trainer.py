@@ -52,6 +52,25 @@ def loss_of(
     return (losses * weights).sum() / weights.sum()
 
 
+def batch_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    teacher: torch.Tensor | None,
+    recipe: Recipe,
+    unmarked: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """`loss_of` a batch; of spans over its words, each with its text's weight."""
+    if logits.ndim == 3:
+        if unmarked is not None:
+            logits = logits.masked_fill(unmarked.unsqueeze(1), float("-inf"))
+        scored = labels >= 0
+        weights = weights.unsqueeze(1).expand_as(labels)[scored]
+        teacher = None if teacher is None else teacher[scored]
+        logits, labels = logits[scored], labels[scored]
+    return loss_of(logits, labels, weights, teacher, recipe)
+
+
 class RowTrainer(Trainer):
     """Hugging Face's Trainer with this project's loss for rows of any head."""
 
@@ -114,8 +133,9 @@ class RowTrainer(Trainer):
         inputs = dict(inputs)
         labels, weights = inputs.pop("labels"), inputs.pop("weights")
         teacher = inputs.pop("teacher", None)
+        unmarked = inputs.pop("unmarked", None)
         logits = self.head.logits(model, inputs)
-        loss = loss_of(logits, labels, weights, teacher, self.recipe)
+        loss = batch_loss(logits, labels, weights, teacher, self.recipe, unmarked)
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
@@ -172,9 +192,9 @@ def twins_loss(model: Any, head: Head, twins: Rows, device: torch.device, bf16: 
         size = min(BATCH, head.most_rows)
         for start in range(0, len(order), size):
             batch = to_device(collate_rows([twins[i] for i in order[start : start + size]], head), device)
-            labels, weights = batch.pop("labels"), batch.pop("weights")
+            labels, weights, unmarked = batch.pop("labels"), batch.pop("weights"), batch.pop("unmarked", None)
             logits = head.logits(model, batch)
-            total += float(loss_of(logits, labels, torch.ones_like(weights), None, PLAIN)) * len(labels)
+            total += float(batch_loss(logits, labels, torch.ones_like(weights), None, PLAIN, unmarked)) * len(labels)
     model.train(mode)
     return total / len(twins)
 

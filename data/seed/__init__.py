@@ -25,7 +25,7 @@ def seed_rows(task: Task, kind: str) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "example": example,
-                    "label": task.parse_label(row["label"], example),
+                    "label": task.parse_label(task.row_label(row), example),
                     "category": row["category"],
                     "note": row.get("note", ""),
                 }

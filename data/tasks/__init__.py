@@ -1,9 +1,9 @@
 """The catalogue of tasks: a new task is one module and one line here."""
 
-from data.tasks import commonsense, labels, nli, sentiment
+from data.tasks import commonsense, labels, ner, nli, sentiment
 from data.tasks.base import CATEGORIES, Example, Field, Task, clean_text, parse_category
 
-TASKS: dict[str, Task] = {module.TASK.name: module.TASK for module in (nli, sentiment, commonsense, labels)}
+TASKS: dict[str, Task] = {module.TASK.name: module.TASK for module in (nli, sentiment, commonsense, labels, ner)}
 
 
 def get_task(name: str) -> Task:

@@ -112,9 +112,37 @@ class Task:
             expected = ", ".join(names)
         raise ValueError(f"Expected as label {expected}; found {value!r}.")
 
-    def format_label(self, index: int) -> str | int:
+    def format_label(self, label: Any) -> str | int:
         """The label as rows hold it: its name, or the index of a choice."""
-        return self.labels[index] if self.labels else index
+        return self.labels[label] if self.labels else label
+
+    def label_text(self, label: Any, example: Example) -> str:
+        """The label as a person reads it: its name, or the choice's text."""
+        return self.label_names(example)[label]
+
+    def parse_stored(self, value: Any, example: Example) -> Any:
+        """The label of a job's row: an index, or `format_label`'s text of spans. Raises ValueError."""
+        self.check_label(value, example)
+        return value
+
+    def job_label(self, label: Any) -> Any:
+        """What `parse_stored` reads back."""
+        return label
+
+    def check_label(self, label: Any, example: Example) -> None:
+        """Raises ValueError where a parsed label does not fit the example."""
+        names = self.label_names(example)
+        if not 0 <= label < len(names):
+            raise ValueError(f"Expected as label an index from 0 to {len(names) - 1}; found {label}.")
+
+    def row_label(self, row: Mapping[str, Any]) -> Any:
+        """What `parse_label` reads of a row that carries its label. Raises KeyError where it has none."""
+        return row["label"]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the outputs of a checkpoint made for the task are called; none where it scores choices."""
+        return self.labels
 
     def text_of(self, example: Example) -> str:
         """All of its texts, a line each: what the store's words are searched in."""

@@ -76,6 +76,6 @@ def _parse(path: Path, task: Task) -> Iterator[Row]:
 def _row(record: Any, task: Task, where: str) -> Row:
     try:
         example = task.parse_example(record)
-        return example, task.parse_label(record["label"], example)
+        return example, task.parse_label(task.row_label(record), example)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{where}: {error}") from None

@@ -55,7 +55,7 @@ def score_rows(task: Task, rows: list[Row], predictions: list[Prediction]) -> di
     labels = [label for _, label in rows]
     measured = metrics(task, predictions, labels)
     low, high = share_interval(measured["right"], len(rows))
-    confidences = [max(p.probabilities) for p in predictions]
+    confidences = [p.confidence for p in predictions]
     hits = [p.label == y for p, y in zip(predictions, labels, strict=True)]
     result = {
         **measured,
@@ -70,7 +70,7 @@ def score_rows(task: Task, rows: list[Row], predictions: list[Prediction]) -> di
         result["binary"] = sum((p.probabilities[2] > p.probabilities[0]) == (y == 2) for p, y in polar) / max(
             len(polar), 1
         )
-    if not task.labels:
+    if "choices" in (rows[0][0] if rows else ()):
         result["chance"] = sum(1 / len(example["choices"]) for example, _ in rows) / max(len(rows), 1)
     return result
 
@@ -93,7 +93,7 @@ def above_chance(table: list[dict[str, Any]]) -> float:
 
 def table_text(table: list[dict[str, Any]]) -> str:
     """The rows as a Markdown table, percentages with one decimal."""
-    columns = ["accuracy", "macro_f1", "polar", "binary", "chance", "ece"]
+    columns = ["f1", "precision", "recall", "accuracy", "macro_f1", "polar", "binary", "chance", "ece"]
     used = [c for c in columns if any(c in row for row in table)]
     lines = [
         "| set | split | rows | " + " | ".join(used) + " | 95 % interval |",

@@ -18,6 +18,7 @@ import typer
 from safetensors.torch import load_file, save_file
 
 from data.tasks import TASKS, Task, get_task
+from data.tasks.spans import SpanTask
 from data.transfer import atomic_path
 from models.calibration import fit_temperature
 from models.device import choose_device
@@ -42,8 +43,9 @@ def read_plan(path: Path) -> dict[str, Any]:
     it is on the Hub (`hub`, `columns`) and its `licence` and `source`; `recipe` holds the options of the run,
     `calibrate` the sets whose validation splits set the temperature, `main` the test splits that the card shows
     in full, `parent` a run or a starter to go on from, whose head is taken over where it is of the same task.
-    `average` names other recipe files, with weights, whose adapters are averaged instead; `label_shift` moves logits
-    afterwards.
+    `unmarked` in a set names types of spans that it never marks, `lowered` the share of rows that are read in lower
+    case as well. `average` names other recipe files, with weights, whose adapters are averaged instead; `label_shift`
+    moves logits afterwards.
     """
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -59,6 +61,8 @@ def mixture(task: Task, plan: dict[str, Any], data: Path | None, seed: int) -> l
                 print(f"{name}: no Hub name in the recipe, left out.")
                 continue
             found = read_hub(task, options["hub"], "train", options.get("columns", {}))
+        if unmarked := options.get("unmarked"):
+            found = [({**example, "unmarked": unmarked}, label) for example, label in found]
         limit = options.get("max_words")
         if limit:
             found = [r for r in found if sum(len(t.split()) for p in task.text_pairs(r[0]) for t in p if t) <= limit]
@@ -68,8 +72,16 @@ def mixture(task: Task, plan: dict[str, Any], data: Path | None, seed: int) -> l
         chosen = sample(found, options.get("rows"), seed)
         rows += chosen * options.get("repeat", 1)
         print(f"{name}: {len(chosen)} of {len(found)} rows")
+    if share := plan.get("lowered"):
+        drawn = sample(rows, round(share * len(rows)), seed)
+        rows += [({**example, "text": _lowered(example["text"])}, label) for example, label in drawn]
     random.Random(seed).shuffle(rows)
     return rows
+
+
+def _lowered(text: str) -> str:
+    """In lower case, with every character at its place."""
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
 
 
 def write_job(folder: Path, task: Task, rows: list[Row], recipe: Recipe, version: str, parent: Path | None) -> None:
@@ -83,7 +95,7 @@ def write_job(folder: Path, task: Task, rows: list[Row], recipe: Recipe, version
         folder / "job.json",
         {"task": task.name, "version": version, "parent": None, "recipe": recipe.to_dict()},
     )
-    write_rows(folder / "train.jsonl", ({**example, "label": label} for example, label in rows))
+    write_rows(folder / "train.jsonl", ({**example, "label": task.job_label(label)} for example, label in rows))
 
 
 def make_run(task: Task, plan_path: Path, data: Path | None, work: Path, seed: int, device: str) -> Path:
@@ -179,7 +191,13 @@ def calibrate(version: Path, task: Task, data: Path, names: list[str], limit: in
     predictor = Predictor.load(version, choose_device("auto"))
     rows = [row for name in names for row in sample(read_split(data, task, name, "validation"), limit, 0)]
     logits = predictor.logits(predictor.encode([example for example, _ in rows]), batch_size=64)
-    card["temperature"] = round(fit_temperature(logits, [label for _, label in rows]), 4)
+    labels = [label for _, label in rows]
+    if isinstance(task, SpanTask):  # a row of logits for each word
+        encoded = predictor.encode([example for example, _ in rows])
+        targets = [predictor.head.targets([e], [y])[0][: e.labels] for e, y in zip(encoded, labels, strict=True)]
+        labels = [int(tag) for row in targets for tag in row]
+        logits = [word for row in logits for word in row]
+    card["temperature"] = round(fit_temperature(logits, labels), 4)
     write_json(version / CARD, card)
     return card["temperature"]
 
