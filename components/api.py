@@ -12,6 +12,7 @@ from data import jobs
 from data.examples import Answer, flag_example, get_verdict
 from data.queries import Filters, find_verdicts
 from data.tasks import Example, Task, get_task
+from data.tasks.spans import SpanTask
 from data.versions import list_versions, promote_version
 
 if TYPE_CHECKING:
@@ -36,7 +37,14 @@ def predict(lab: Lab, task: str, example: dict[str, Any], version: str = "") -> 
 
 
 def as_answer(task: Task, example: Example, prediction: Prediction, version_id: str) -> dict[str, Any]:
-    """An answer as programs get it."""
+    """An answer as programs get it; of spans `entities` and how sure it is of all of them, in place of labels."""
+    if isinstance(task, SpanTask):
+        return {
+            "label": task.format_label(prediction.label),
+            "entities": [span._asdict() for span in prediction.label],
+            "probability": prediction.confidence,
+            "version": version_id,
+        }
     return {
         "label": task.format_label(prediction.label),
         "probabilities": dict(zip(task.label_names(example), prediction.probabilities, strict=True)),
@@ -62,7 +70,7 @@ def confirm(lab: Lab, task: str, example: dict[str, Any], annotator: str, catego
 
 
 def _store(
-    lab: Lab, task: str, example: dict[str, Any], label: int | None, annotator: str, category: str, note: str
+    lab: Lab, task: str, example: dict[str, Any], label: Any, annotator: str, category: str, note: str
 ) -> dict[str, Any]:
     served = lab.serving.predict(task, example)
     said = Answer(served.prediction.label, served.prediction.probabilities, served.version_id)

@@ -15,6 +15,7 @@ from components.toast import show_toast
 from data.bulk import apply, preview
 from data.queries import facets
 from data.tasks import get_task
+from data.tasks.spans import SpanTask
 
 ACTS = {
     "Give another label": "relabel",
@@ -50,7 +51,7 @@ def offer_values(lab: Lab, task_name: str, act: str) -> list[Any]:
     """What the rows can be changed to."""
     task, act = get_task(task_name), ACTS[act]
     choices = {
-        "relabel": list(task.labels) or [str(i) for i in range(5)],
+        "relabel": list(task.labels) or (["none"] if isinstance(task, SpanTask) else [str(i) for i in range(5)]),
         "recategorise": list(task.categories),
         "assign": facets(lab.db(), task_name)["annotator"],
         "archive": [],

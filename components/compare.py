@@ -88,7 +88,14 @@ def compare_on_input(lab: Lab, task_name: str, versions: list[str], *values: Any
         said = served.prediction
         html.append(
             highlight.answer(
-                task, example, said.probabilities, version_id, served.milliseconds, said.tokens_dropped, ""
+                task,
+                example,
+                said.probabilities,
+                version_id,
+                served.milliseconds,
+                said.tokens_dropped,
+                "",
+                said.label,
             )
         )
     return f'<div class="side">{"".join(html)}</div>'
@@ -194,11 +201,10 @@ def _differing(task: Task, found: Any, right: tuple[bool, ...], places: list[int
     for place in places[:SHOWN_CASES]:
         row = found.rows[place]
         example = row["example"]
-        labels = [highlight.shorten(name, 60) for name in task.label_names(example)]
         second = f" <b>⇄</b> {highlight.example_text(task, row['second'], 300)}" if "second" in row else ""
-        truth = "" if row["label"] is None else f"right: <b>{escape(labels[row['label']])}</b> · "
+        truth = "" if row["label"] is None else f"right: <b>{_short(task, example, row['label'])}</b> · "
         said = " · ".join(
-            f"{escape(version)}: {escape(labels[answers[place]])}"
+            f"{escape(version)}: {_short(task, example, answers[place])}"
             for version, answers in zip(found.versions, found.answers, strict=True)
         )
         items.append(
@@ -226,7 +232,6 @@ def bisect_versions(lab: Lab, task_name: str, versions: list[str], *values: Any)
     content = task.content_hash(example)
     stored = select_examples(lab.db(), task, None).rows
     truth = next((row["label"] for row in stored if task.content_hash(row["example"]) == content), None)
-    names = task.label_names(example)
     before, rows, causes = None, [], []
     for version in lineage(lab.db(), versions[-1]):
         prediction = lab.serving.predict(task_name, example, version["id"]).prediction
@@ -235,18 +240,22 @@ def bisect_versions(lab: Lab, task_name: str, versions: list[str], *values: Any)
         words = "broken here" if truth is not None and truth == before else words
         mark = f' <span class="pill {words.split()[0]}">{words}</span>' if changed else ""
         rows.append(
-            f"<tr><td><b>{escape(version['id'])}</b>{mark}</td><td>{escape(names[prediction.label])}</td>"
+            f"<tr><td><b>{escape(version['id'])}</b>{mark}</td><td>{_short(task, example, prediction.label)}</td>"
             f'<td class="num">{100 * max(prediction.probabilities):.0f} %</td></tr>'
         )
         if changed:
             causes.append(_causes(lab, task, example, prediction.label, version))
         before = prediction.label
     head = '<tr><th>version</th><th>answer</th><th class="num">probability</th></tr>'
-    known = "" if truth is None else f'<div class="hint">Stored as <b>{escape(names[truth])}</b>.</div>'
+    known = "" if truth is None else f'<div class="hint">Stored as <b>{_short(task, example, truth)}</b>.</div>'
     none = "" if causes else '<div class="hint">No version changed the answer.</div>'
     return (
         f'<div class="panel"><table class="plain">{head}{"".join(rows)}</table>{known}{none}</div>{"".join(causes)}'
     )
+
+
+def _short(task: Task, example: Example, label: Any) -> str:
+    return escape(highlight.shorten(task.label_text(label, example), 60))
 
 
 def _causes(lab: Lab, task: Task, example: Example, label: int, version: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from data.guided_results import guided_results, save_guided
 from data.suite_results import taught_hashes
 from data.suites import all_suites
 from data.tasks import get_task
+from data.tasks.spans import SpanTask
 from data.versions import live_version
 
 KIND_CHOICES = [(title[:1].upper() + title[1:], kind) for kind, title in KINDS.items()]
@@ -72,6 +73,8 @@ def answer_guided(lab: Lab, answer: dict[str, Any] | None, text: str) -> list[An
     if answer is None or not (text or "").strip():
         return ["", None]
     task = get_task(answer["task"])
+    if isinstance(task, SpanTask):
+        raise ValueError("Guidance is for tasks with labels; a model that marks spans reads the text alone.")
     served = lab.serving.predict(answer["task"], guided(answer["example"], text), answer["version_id"])
     with_it = served.prediction
     names = task.label_names(answer["example"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
+from typing import Any
 
-from components.theme import ACCENT, LABEL_COLORS, OPPOSE, SUPPORT
+from components.theme import ACCENT, LABEL_COLORS, OPPOSE, SPAN_COLORS, SUPPORT
 from data.tasks import Example, Task
+from data.tasks.spans import Spans, SpanTask
 
 MAX_SHOWN_CHARS = 600
 
@@ -33,8 +36,14 @@ def answer(
     milliseconds: float,
     dropped: int,
     elem_id: str = "answer",
+    label: Any = None,
 ) -> str:
-    """The verdict in words, what gave it, and a bar for each label."""
+    """The verdict in words, what gave it, and a bar for each label; of spans the text with them marked.
+
+    `label` is what was answered, where that is no index.
+    """
+    if isinstance(task, SpanTask):
+        return spans_answer(task, example, label, probabilities[0], version_id, milliseconds, dropped, elem_id)
     names = task.label_names(example)
     top = max(range(len(names)), key=probabilities.__getitem__)
     words = VERDICTS.get(names[top], "") if task.name == "nli" else ""
@@ -45,12 +54,37 @@ def answer(
         f"{milliseconds:.0f} ms</div>",
         bars(names, probabilities, LABEL_COLORS if task.labels else {}),
     ]
-    if dropped > 0:
-        html.append(
-            f'<div class="warn">The text is too long for this model: <b>{dropped:,} tokens</b> at its end were '
-            "left out of the answer.</div>"
-        )
-    return "".join(html) + "</div>"
+    return "".join(html) + too_long(dropped) + "</div>"
+
+
+def spans_answer(
+    task: SpanTask,
+    example: Example,
+    spans: Spans,
+    probability: float,
+    version_id: str,
+    milliseconds: float,
+    dropped: int,
+    elem_id: str,
+) -> str:
+    """How many entities were found, the text with them marked, and what gave it."""
+    count = f"{len(spans)} {'entity' if len(spans) == 1 else 'entities'}" if spans else "No entity"
+    text = marked_spans(example[task.fields[0].name], spans)
+    return (
+        f'<div class="panel"{f' id="{elem_id}"' if elem_id else ""}><div class="verdict" role="status">{count}</div>'
+        f'<div class="meta">{_sure(probability)} of all of it · <code>{escape(version_id)}</code> · '
+        f'{milliseconds:.0f} ms</div><div style="line-height:2;overflow-wrap:anywhere">{text}</div>'
+        f"{too_long(dropped)}</div>"
+    )
+
+
+def too_long(dropped: int) -> str:
+    if dropped <= 0:
+        return ""
+    return (
+        f'<div class="warn">The text is too long for this model: <b>{dropped:,} tokens</b> at its end were '
+        "left out of the answer.</div>"
+    )
 
 
 def bars(names: list[str], probabilities: list[float], colors: dict[str, str] | None = None) -> str:
@@ -129,9 +163,25 @@ def one_line(task: Task, example: Example, limit: int = 200) -> str:
     return shorten(" ▸ ".join(part for part in parts if part), limit)
 
 
-def label_text(task: Task, example: Example, index: int) -> str:
-    names = task.label_names(example)
-    return names[index] if 0 <= index < len(names) else "?"
+def label_text(task: Task, example: Example, label: Any) -> str:
+    try:
+        return task.label_text(label, example)
+    except IndexError:
+        return "?"
+
+
+def marked_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
+    """The text, escaped, each span in its type's colour with the type's name after it."""
+    html, place = [], 0
+    for start, end, name in spans:
+        color = SPAN_COLORS.get(name, ACCENT)
+        html.append(
+            f'{escape(text[place:start])}<mark style="background:{color}33;color:inherit;border-bottom:2px solid '
+            f'{color};border-radius:3px;padding:1px 3px">{escape(text[start:end])}'
+            f' <small style="font-weight:600">{escape(name)}</small></mark>'
+        )
+        place = end
+    return "".join([*html, escape(text[place:])])
 
 
 def shorten(text: str, limit: int) -> str:

@@ -13,6 +13,7 @@ from components.context import Lab
 from components.errors import known_errors
 from data.suites.needle import DEPTHS, LENGTHS, has_needles
 from data.tasks import get_task
+from data.tasks.spans import SpanTask
 from data.versions import add_evaluation, list_versions, live_version
 
 CHOICES = [
@@ -52,6 +53,8 @@ def read_long(lab: Lab, answer: dict[str, Any] | None, pooling: str) -> list[Any
     if answer is None:
         raise ValueError("Run an example first.")
     task = get_task(answer["task"])
+    if isinstance(task, SpanTask):
+        raise ValueError("Windows are for tasks with labels. Run the text in parts.")
     predictor = lab.serving.predictor(answer["task"], answer["version_id"])
     (found,) = predict_long(predictor, [answer["example"]], pooling)
     said, names = found.prediction, task.label_names(answer["example"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -17,12 +18,14 @@ from components.last_choices import build_last, keep_label, remember, remember_n
 from components.long_text import build_long_text
 from components.next_words import build_next_words
 from components.task_form import TaskForms, build_forms, fill_form, read_form, show_group
+from components.theme import SPAN_COLORS
 from components.toast import build_toast, hide_toast, show_toast
 from components.twins import build_twins, hide, offer
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
 from data.hunting import log_probe
 from data.seed import seed_rows
 from data.tasks import TASKS, get_task
+from data.tasks.spans import Spans, SpanTask
 
 ALL = "all categories"
 
@@ -100,6 +103,13 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
                     wrong = gr.Button("Wrong", elem_id="probe-wrong")
                 with gr.Column(visible=False) as correction:
                     expected = gr.Radio([], label="Expected label", elem_id="probe-expected")
+                    marks = gr.HighlightedText(
+                        label="Right entities: select text, then give its label; click a label to change it",
+                        color_map=SPAN_COLORS,
+                        interactive=True,
+                        visible=False,
+                        elem_id="probe-marks",
+                    )
                     with gr.Row():
                         spot = gr.Dropdown(
                             list(next(iter(TASKS.values())).categories),
@@ -127,7 +137,7 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
             build_next_words(lab, answer, result, remark)
     toast = build_toast("probe")
 
-    judged = [judge, correction, expected, spot, remark, why_box, why_label, words]
+    judged = [judge, correction, expected, spot, remark, why_box, why_label, words, marks]
     running = {"queue": False, "show_progress": "hidden"}
     label = {"fn": lab.bind(keep_label), "inputs": [last, answer], "outputs": [expected], **running}
     page.load(lab.bind(restore), [last, task], [annotator, spot], **running)
@@ -158,7 +168,10 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
     )
     wrong.click(lambda: gr.update(visible=True), None, correction, **running)
     saved = save.click(
-        lab.bind(save_wrong), [answer, expected, spot, remark, annotator, tried], [*toast.outputs, judge], **running
+        lab.bind(save_wrong),
+        [answer, expected, spot, remark, annotator, tried, marks],
+        [*toast.outputs, judge],
+        **running,
     )
     saved.success(lab.bind(remember), [last, answer, expected, spot, annotator], [last], **running)
     saved.success(lab.bind(offer), [answer, expected, toast.token], panel.outputs, **running)
@@ -233,7 +246,6 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
     served = lab.serving.predict(task_name, example)
     prediction = served.prediction
     log_probe(lab.db(), task, served.version_id, category, max(prediction.probabilities))
-    names = task.label_names(example)
     html = highlight.answer(
         task,
         example,
@@ -241,6 +253,7 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
         served.version_id,
         served.milliseconds,
         prediction.tokens_dropped,
+        label=prediction.label,
     )
     if task_name in lab.serving.problems:
         html += highlight.problem(lab.serving.problems[task_name])
@@ -252,6 +265,9 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
         "version_id": served.version_id,
         "dropped": prediction.tokens_dropped,
     }
+    if isinstance(task, SpanTask):
+        return [html, answer, *judge_spans(task, example, prediction.label, category)]
+    names = task.label_names(example)
     others = [(name, i) for i, name in enumerate(names) if i != prediction.label]
     likely = max((i for _, i in others), key=prediction.probabilities.__getitem__)
     return [
@@ -259,13 +275,52 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
         answer,
         gr.update(visible=True),
         gr.update(visible=False),
-        gr.update(choices=others, value=likely),
+        gr.update(choices=others, value=likely, visible=True),
         category if category in task.categories else "other",
         "",
         gr.update(visible=True),
         gr.update(choices=[(name, i) for i, name in enumerate(names)], value=prediction.label),
         "",
+        gr.update(value=None, visible=False),
     ]
+
+
+def judge_spans(task: SpanTask, example: dict[str, Any], spans: Spans, category: str) -> list[Any]:
+    """Updates for the parts that judge an answer, which is given for a person to correct its spans in."""
+    return [
+        gr.update(visible=True),
+        gr.update(visible=False),
+        gr.update(choices=[], value=None, visible=False),
+        category if category in task.categories else "other",
+        "",
+        gr.update(visible=False),
+        gr.update(choices=[], value=None),
+        "",
+        gr.update(value=to_marks(example[task.fields[0].name], spans), visible=True),
+    ]
+
+
+def to_marks(text: str, spans: Spans) -> list[tuple[str, str | None]]:
+    """The text in parts, each with its type or None, as `gr.HighlightedText` shows it."""
+    parts, place = [], 0
+    for span in spans:
+        parts += [(text[place : span.start], None), (text[span.start : span.end], span.label)]
+        place = span.end
+    return [part for part in (*parts, (text[place:], None)) if part[0]]
+
+
+def from_marks(task: SpanTask, example: dict[str, Any], marks: Sequence[Sequence[Any]] | None) -> Spans:
+    """What a person marked, white space at the ends left out. Raises ValueError where that cannot be."""
+    text, spans, place = example[task.fields[0].name], [], 0
+    for part, name in marks or []:
+        start = place + len(part) - len(part.lstrip())
+        end = place + len(part.rstrip())
+        place += len(part)
+        if name and start < end:
+            spans.append({"start": start, "end": end, "label": str(name).strip().upper()})
+    if "".join(part for part, _ in marks or []) != text:
+        raise ValueError("The marked text is another than the one that was run. Run it again, then mark it.")
+    return task.parse_label(spans, example)
 
 
 def clear_form(lab: Lab, task_name: str) -> list[Any]:
@@ -289,8 +344,11 @@ def save_wrong(
     note: str,
     annotator: str,
     tried: dict[str, Any] | None = None,
+    marks: list[Any] | None = None,
 ) -> list[Any]:
-    """Stores the expected label for the answer that is shown."""
+    """Stores the expected label for the answer that is shown; of a task of spans what is marked."""
+    if answer is not None and isinstance(task := get_task(answer["task"]), SpanTask):
+        expected = from_marks(task, answer["example"], marks)
     if expected is None:
         raise ValueError("Choose the expected label first.")
     return _save(lab, answer, expected, category, note, annotator, tried)
@@ -299,7 +357,7 @@ def save_wrong(
 def _save(
     lab: Lab,
     answer: dict[str, Any] | None,
-    expected: int | None,
+    expected: Any,
     category: str,
     note: str,
     annotator: str,
@@ -313,7 +371,7 @@ def _save(
         lab.db(),
         task,
         answer["example"],
-        int(expected),
+        expected if isinstance(task, SpanTask) else int(expected),
         annotator=annotator,
         answer=said,
         category=category,
@@ -370,4 +428,5 @@ def _unjudged() -> list[Any]:
         gr.update(visible=False),
         gr.update(choices=[], value=None),
         "",
+        gr.update(value=None, visible=False),
     ]

@@ -140,9 +140,9 @@ def conflicts_html(lab: Lab, task: Task, example_ids: list[int]) -> str:
     """Examples that were given two labels, named, and what to do about them."""
     lines = []
     for row in disagreements(lab.db(), example_ids[:SHOWN_CONFLICTS]):
-        names = task.label_names(row["example"])
+        example = row["example"]
         said = ", ".join(
-            f"{escape(who)}: <b>{escape(names[task.parse_label(label, row['example'])])}</b>"
+            f"{escape(who)}: <b>{escape(task.label_text(task.parse_label(label, example), example))}</b>"
             for who, label in row["labels"].items()
         )
         lines.append(f"<li>{highlight.example_text(task, row['example'], 160)}<br>{said}</li>")

@@ -21,6 +21,7 @@ from data.examples import archive_verdicts, edit_verdict, get_verdict, unarchive
 from data.finding import find_page
 from data.steps import undo_step
 from data.tasks import get_task
+from data.tasks.spans import SpanTask
 
 PAGE_ROWS = 25
 HEADERS = ["#", "Example", "Expected", "Model said", "Kind", "Category", "By", "Version"]
@@ -166,8 +167,7 @@ def label_name(task_name: str, example: dict[str, Any], label: str | None) -> st
     if label is None:
         return ""
     task = get_task(task_name)
-    index = task.parse_label(label, example)
-    return highlight.shorten(task.label_names(example)[index], 60)
+    return highlight.shorten(task.label_text(task.parse_label(label, example), example), 60)
 
 
 def open_selected(lab: Lab, ids: list[int], event: gr.SelectData) -> list[Any]:
@@ -179,7 +179,6 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
     """The editor, filled with a verdict."""
     row = get_verdict(lab.db(), verdict_id)
     task = get_task(row["task"])
-    names = task.label_names(row["example"])
     parts = [
         f'<div class="panel" style="border:0"><div class="hint">Verdict {row["id"]} · {escape(row["annotator"])} · '
         f"{row['created_at'][:16].replace('T', ' ')} UTC · from {escape(row['origin'])}</div>"
@@ -195,8 +194,8 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
         gr.update(visible=True),
         "".join(parts) + history_html(lab, verdict_id) + "</div>",
         gr.update(
-            choices=[(n, i) for i, n in enumerate(names)],
-            value=task.parse_label(row["expected_label"], row["example"]),
+            choices=label_choices(task, row),
+            value=task.format_label(task.parse_label(row["expected_label"], row["example"])),
         ),
         gr.update(choices=list(task.categories), value=row["category"]),
         row["note"],
@@ -205,15 +204,23 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
     ]
 
 
+def label_choices(task: Task, row: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What the editor offers for a verdict: every label, or of spans what the person and what the model said."""
+    example = row["example"]
+    if not isinstance(task, SpanTask):
+        return [(name, task.format_label(i)) for i, name in enumerate(task.label_names(example))]
+    said = dict.fromkeys(filter(None, (row["expected_label"], row["predicted_label"])))
+    return [(task.label_text(task.parse_label(one, example), example), one) for one in said]
+
+
 @known_errors
 def save_changes(
-    lab: Lab, verdict_id: int | None, expected: int, category: str, note: str, annotator: str
+    lab: Lab, verdict_id: int | None, expected: str | int, category: str, note: str, annotator: str
 ) -> list[Any]:
     if verdict_id is None:
         raise ValueError("Click a row of the table first.")
     row = get_verdict(lab.db(), verdict_id)
-    label = get_task(row["task"]).format_label(int(expected))
-    step = edit_verdict(lab.db(), verdict_id, expected=label, category=category, note=note, by=annotator)
+    step = edit_verdict(lab.db(), verdict_id, expected=expected, category=category, note=note, by=annotator)
     message = f"Changed verdict {verdict_id}." if step else "Nothing changed."
     return [*show_toast(message, step), gr.update(visible=False)]
 

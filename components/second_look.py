@@ -14,6 +14,7 @@ from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts
 from data.second_look import FEWEST, MOST_COUNTED, agreement, give_second_look, look_states, next_look
 from data.tasks import get_task
+from data.tasks.spans import SpanTask
 
 STATES = {
     "claimed": "one person's word",
@@ -56,10 +57,18 @@ def build_second_look(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.T
     toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet).success(**again).then(**count)
 
 
+NO_SPANS = highlight.empty(
+    "No second look at spans yet", "Run the text in the Probe tab and mark its entities there; both verdicts count."
+)
+
+
 @known_errors
 def show_next(lab: Lab, task_name: str, annotator: str, skipped: list[int]) -> list[Any]:
     """The next flag of somebody else, without its label and the model's answer."""
     task = get_task(task_name)
+    if isinstance(task, SpanTask):
+        hidden = gr.update(visible=False)
+        return [NO_SPANS, gr.update(choices=[], value=None, visible=False), hidden, hidden, None]
     one = next_look(lab.db(), task, annotator, skipped)
     if one is None:
         hidden = gr.update(visible=False)

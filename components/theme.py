@@ -16,6 +16,9 @@ LABEL_COLORS = {
     "negative": OPPOSE,
 }
 
+SPAN_COLORS = {"PER": SUPPORT, "LOC": "#2e8b57", "ORG": OPPOSE, "MISC": "#8a63b8"}
+"""What types of spans are marked in."""
+
 _accent = gr.themes.Color(
     name="blindspot",
     c50="#f0f3ff",

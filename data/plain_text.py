@@ -10,6 +10,9 @@ from data.tasks import Task
 
 def evaluation_text(task: Task, result: dict[str, Any]) -> str:
     lines = [f"{result['version']}: accuracy {share(result)}"]
+    if "f1" in result:
+        lines[0] += ", entities: precision {precision:.3f}, recall {recall:.3f}, F1 {f1:.3f}".format(**result)
+        lines += ["", *(f"{name:<32} F1 {f1:.3f}" for name, f1 in result["by_type"].items())]
     if "macro_f1" in result:
         lines[0] += f", macro-F1 {result['macro_f1']:.3f}"
         lines += ["", "right \\ answered".ljust(18) + "".join(f"{label:>15}" for label in task.labels)]

@@ -317,8 +317,8 @@ def _parse_row(line: int, record: Any, task: Task, needs_label: bool) -> ParsedR
         raise ValueError(f"expected an object with {', '.join(f.name for f in task.fields)}; found {record!r:.80}")
     example = task.parse_example(record)
     label = None
-    if record.get("label") not in (None, ""):
-        label = task.parse_label(record["label"], example)
+    if (found := task.row_label(record)) not in (None, ""):
+        label = task.parse_label(found, example)
     elif needs_label:
         raise ValueError("has no label")
     kind = record.get("kind") or None

@@ -9,7 +9,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Prediction:
     probabilities: list[float]
-    """In the order of `Task.label_names(example)`; they sum to 1. Of spans: that they are right, and that not."""
+    """In the order of `Task.label_names(example)`; they sum to 1. Of spans one: of all of them together."""
     tokens_dropped: int
     """How many tokens did not fit the model's window and were left out of the answer."""
 

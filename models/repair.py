@@ -41,7 +41,7 @@ def count_rows(task: Task, n_taught: int, recipe: Recipe) -> int:
         return n_taught
     retention = min(recipe.retention_rows, len(retention_split(task)[0]))
     if recipe.data == "phenomenon":
-        cost = 1 if task.labels else 3
+        cost = 3 if task.head == "multiple_choice" else 1
         return retention + n_taught + min(recipe.variants // cost, 2 * MOST_VARIANTS * n_taught)
     return retention + n_taught * REPEAT
 
@@ -172,7 +172,7 @@ def _contrasts(task: Task, row: Row, rng: random.Random, same: bool) -> list[Row
 
 def _dressed(task: Task, row: Row, recipe: Recipe, rng: random.Random) -> Row:
     """The row, at the recipe's share of times in other company."""
-    if rng.random() >= recipe.dressed:
+    if task.head == "token_classification" or rng.random() >= recipe.dressed:
         return row
     example = {field.name: row[field.name] for field in task.fields}
     found = dress(task, example, rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,10 +52,6 @@ class SpanPrediction(Prediction):
     @property
     def label(self) -> Spans:
         return self.spans
-
-    @property
-    def confidence(self) -> float:
-        return self.probability(self.spans)
 
     def probability(self, label: Spans) -> float:
         """Of all words' tags together, as the model takes them to be independent."""
@@ -133,9 +129,7 @@ class TokenHead(Head):
         tags = [self.task.outputs[i] for i in best_path(log_p, self.task.outputs)]
         spans = spans_of(tags, encoded.words)
         found = SpanPrediction([], encoded.tokens_dropped, spans, encoded.words, self.task.outputs, log_p)
-        sure = found.confidence
-        found.probabilities.extend((sure, 1 - sure))
-        return found
+        return replace(found, probabilities=[found.probability(spans)])
 
     def texts(self, example: Example, label: Any) -> dict[str, str]:
         return {self.task.fields[0].title: example[self.task.fields[0].name]}

@@ -121,13 +121,9 @@ class Task:
         return self.label_names(example)[label]
 
     def parse_stored(self, value: Any, example: Example) -> Any:
-        """The label of a job's row: an index, or `format_label`'s text of spans. Raises ValueError."""
+        """A label that went through JSON. Raises ValueError."""
         self.check_label(value, example)
         return value
-
-    def job_label(self, label: Any) -> Any:
-        """What `parse_stored` reads back."""
-        return label
 
     def check_label(self, label: Any, example: Example) -> None:
         """Raises ValueError where a parsed label does not fit the example."""
@@ -136,8 +132,8 @@ class Task:
             raise ValueError(f"Expected as label an index from 0 to {len(names) - 1}; found {label}.")
 
     def row_label(self, row: Mapping[str, Any]) -> Any:
-        """What `parse_label` reads of a row that carries its label. Raises KeyError where it has none."""
-        return row["label"]
+        """What `parse_label` reads of a row that carries its label; None where it has none."""
+        return row.get("label")
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -61,24 +61,21 @@ class SpanTask(Task):
 
     def format_label(self, label: Spans) -> str:
         """As rows hold it: `0:4 PER, 10:14 LOC`; `none` where there is no span."""
-        return ", ".join(f"{s.start}:{s.end} {s.label}" for s in label) or "none"
+        return ", ".join(f"{start}:{end} {name}" for start, end, name in label) or "none"
 
     def label_text(self, label: Spans, example: Example) -> str:
         """For a person: `Anna (PER), Oslo (LOC)`."""
         text = example[self.fields[0].name]
-        return ", ".join(f"{text[s.start : s.end]} ({s.label})" for s in label) or "no entity"
+        return ", ".join(f"{text[start:end]} ({name})" for start, end, name in label) or "no entity"
 
     def parse_stored(self, value: Any, example: Example) -> Spans:
         return self.parse_label(value, example)
 
-    def job_label(self, label: Spans) -> str:
-        return self.format_label(label)
-
     def check_label(self, label: Any, example: Example) -> None:
-        self.parse_label([s._asdict() for s in label], example)
+        self.parse_label(label, example)
 
     def row_label(self, row: Mapping[str, Any]) -> Any:
-        return row["entities"] if "entities" in row else row["label"]
+        return row["entities"] if "entities" in row else row.get("label")
 
     def _parse_span(self, one: Any, text: str) -> Span:
         try:
@@ -164,7 +161,7 @@ def _listed(value: Any) -> list[Any]:
         except json.JSONDecodeError as error:
             raise ValueError(f"Expected as spans a list in JSON; found {text!r:.80} ({error}).") from None
     if isinstance(value, list | tuple):
-        return [s._asdict() if isinstance(s, Span) else s for s in value]
+        return [dict(zip(Span._fields, s, strict=False)) if isinstance(s, list | tuple) else s for s in value]
     raise ValueError(f"Expected a list of spans; found {type(value).__name__}.")
 
 

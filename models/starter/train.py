@@ -95,7 +95,7 @@ def write_job(folder: Path, task: Task, rows: list[Row], recipe: Recipe, version
         folder / "job.json",
         {"task": task.name, "version": version, "parent": None, "recipe": recipe.to_dict()},
     )
-    write_rows(folder / "train.jsonl", ({**example, "label": task.job_label(label)} for example, label in rows))
+    write_rows(folder / "train.jsonl", ({**example, "label": label} for example, label in rows))
 
 
 def make_run(task: Task, plan_path: Path, data: Path | None, work: Path, seed: int, device: str) -> Path:
