@@ -34,6 +34,7 @@ from components.probe import build_probe
 from components.retrain import build_retrain
 from components.review import build_review
 from components.routes import add_routes
+from components.span_marks import MARK_SELECTION
 from components.spots import build_spots
 from components.status import build_status
 from components.task_form import ProbeDoor, task_choice
@@ -93,6 +94,7 @@ def build_page(lab: Lab) -> gr.Blocks:
         build_api(lab)
         page.load(None, None, None, js=SHORTCUTS)
         page.load(None, None, None, js=FIGURE_TOOLS)
+        page.load(None, None, None, js=MARK_SELECTION)
     return page
 
 

@@ -26,6 +26,10 @@ LONGEST = 200
 """Longer texts are not trained on: they would cost most of the time."""
 
 
+ASKED = tuple(name for name, task in TASKS.items() if task.prompt)
+"""The tasks that a language model can be asked."""
+
+
 def byte_tokenizer() -> PreTrainedTokenizerFast:
     """A token for each byte, and one for the end of a text."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -36,7 +40,7 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, model_max_length=WINDOW)
 
 
-def seed_texts(tasks: Sequence[str] = tuple(TASKS)) -> list[str]:
+def seed_texts(tasks: Sequence[str] = ASKED) -> list[str]:
     """Each retention row as its prompt with the right answer."""
     texts = []
     for name in tasks:
@@ -48,9 +52,7 @@ def seed_texts(tasks: Sequence[str] = tuple(TASKS)) -> list[str]:
     return texts
 
 
-def train_tiny(
-    folder: Path, steps: int = 120, width: int = 64, seed: int = 0, tasks: Sequence[str] = tuple(TASKS)
-) -> Path:
+def train_tiny(folder: Path, steps: int = 120, width: int = 64, seed: int = 0, tasks: Sequence[str] = ASKED) -> Path:
     """Writes the trained model and its tokenizer, as `from_pretrained` reads them."""
     tokenizer = byte_tokenizer()
     torch.manual_seed(seed)

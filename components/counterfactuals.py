@@ -8,6 +8,7 @@ from components.context import Lab
 from components.errors import known_errors
 from components.twins import view
 from data.tasks import get_task
+from data.tasks.spans import SpanTask
 
 OFFERED = 8
 
@@ -21,6 +22,8 @@ def offer_edits(lab: Lab, answer: dict[str, Any] | None, category: str) -> list[
     if answer is None:
         raise ValueError("Run an example first.")
     task = get_task(answer["task"])
+    if isinstance(task, SpanTask):
+        raise ValueError("Edits that flip the answer are for tasks with labels.")
     predictor = lab.serving.predictor(task.name, answer["version_id"])
     before = Prediction(answer["probabilities"], 0)
     found = counterfactuals(predictor, answer["example"], before, OFFERED)

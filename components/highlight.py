@@ -70,8 +70,9 @@ def spans_answer(
     """How many entities were found, the text with them marked, and what gave it."""
     count = f"{len(spans)} {'entity' if len(spans) == 1 else 'entities'}" if spans else "No entity"
     text = marked_spans(example[task.fields[0].name], spans)
+    named = f' id="{elem_id}"' if elem_id else ""
     return (
-        f'<div class="panel"{f' id="{elem_id}"' if elem_id else ""}><div class="verdict" role="status">{count}</div>'
+        f'<div class="panel"{named}><div class="verdict" role="status">{count}</div>'
         f'<div class="meta">{_sure(probability)} of all of it · <code>{escape(version_id)}</code> · '
         f'{milliseconds:.0f} ms</div><div style="line-height:2;overflow-wrap:anywhere">{text}</div>'
         f"{too_long(dropped)}</div>"

@@ -84,7 +84,7 @@ def ask_why(lab: Lab, answer: dict[str, Any] | None) -> str:
 def count_tokens(lab: Lab, answer: dict[str, Any] | None, text: str) -> Any:
     from models.generation import token_texts
 
-    if answer is None:
+    if answer is None or not text:
         return gr.skip()
     count = len(token_texts(_predictor(lab, answer), text)) or 1
     return gr.update(maximum=max(2, count), value=count)

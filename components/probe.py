@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -17,8 +16,8 @@ from components.guidance import build_guidance
 from components.last_choices import build_last, keep_label, remember, remember_name, remember_right, restore
 from components.long_text import build_long_text
 from components.next_words import build_next_words
+from components.span_marks import build_marks, from_marks, to_marks
 from components.task_form import TaskForms, build_forms, fill_form, read_form, show_group
-from components.theme import SPAN_COLORS
 from components.toast import build_toast, hide_toast, show_toast
 from components.twins import build_twins, hide, offer
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
@@ -103,13 +102,7 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
                     wrong = gr.Button("Wrong", elem_id="probe-wrong")
                 with gr.Column(visible=False) as correction:
                     expected = gr.Radio([], label="Expected label", elem_id="probe-expected")
-                    marks = gr.HighlightedText(
-                        label="Right entities: select text, then give its label; click a label to change it",
-                        color_map=SPAN_COLORS,
-                        interactive=True,
-                        visible=False,
-                        elem_id="probe-marks",
-                    )
+                    marks = build_marks("Right entities: select a name, then its type below", "probe-marks")
                     with gr.Row():
                         spot = gr.Dropdown(
                             list(next(iter(TASKS.values())).categories),
@@ -174,7 +167,7 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
         **running,
     )
     saved.success(lab.bind(remember), [last, answer, expected, spot, annotator], [last], **running)
-    saved.success(lab.bind(offer), [answer, expected, toast.token], panel.outputs, **running)
+    saved.success(lab.bind(offer), [answer, toast.token], panel.outputs, **running)
     toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running).success(
         lambda: hide(), None, panel.outputs, **running
     )
@@ -300,29 +293,6 @@ def judge_spans(task: SpanTask, example: dict[str, Any], spans: Spans, category:
     ]
 
 
-def to_marks(text: str, spans: Spans) -> list[tuple[str, str | None]]:
-    """The text in parts, each with its type or None, as `gr.HighlightedText` shows it."""
-    parts, place = [], 0
-    for span in spans:
-        parts += [(text[place : span.start], None), (text[span.start : span.end], span.label)]
-        place = span.end
-    return [part for part in (*parts, (text[place:], None)) if part[0]]
-
-
-def from_marks(task: SpanTask, example: dict[str, Any], marks: Sequence[Sequence[Any]] | None) -> Spans:
-    """What a person marked, white space at the ends left out. Raises ValueError where that cannot be."""
-    text, spans, place = example[task.fields[0].name], [], 0
-    for part, name in marks or []:
-        start = place + len(part) - len(part.lstrip())
-        end = place + len(part.rstrip())
-        place += len(part)
-        if name and start < end:
-            spans.append({"start": start, "end": end, "label": str(name).strip().upper()})
-    if "".join(part for part, _ in marks or []) != text:
-        raise ValueError("The marked text is another than the one that was run. Run it again, then mark it.")
-    return task.parse_label(spans, example)
-
-
 def clear_form(lab: Lab, task_name: str) -> list[Any]:
     return [*fill_form(task_name, None), "", NO_ANSWER, None, *_unjudged()]
 
@@ -344,7 +314,7 @@ def save_wrong(
     note: str,
     annotator: str,
     tried: dict[str, Any] | None = None,
-    marks: list[Any] | None = None,
+    marks: str | None = None,
 ) -> list[Any]:
     """Stores the expected label for the answer that is shown; of a task of spans what is marked."""
     if answer is not None and isinstance(task := get_task(answer["task"]), SpanTask):

@@ -190,7 +190,8 @@ def finding(report: dict[str, Any]) -> str:
 
 
 def percent(metrics: dict[str, Any]) -> str:
-    return f"{100 * metrics['accuracy']:.1f} %<br>{metrics['right']}"
+    entities = f"<br>F1 {100 * metrics['f1']:.1f}" if "f1" in metrics else ""
+    return f"{100 * metrics['accuracy']:.1f} %<br>{metrics['right']}{entities}"
 
 
 def duration(seconds: float) -> str:

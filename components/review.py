@@ -20,8 +20,7 @@ from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts, edit_verdict, get_verdict, unarchive_verdicts
 from data.finding import find_page
 from data.steps import undo_step
-from data.tasks import get_task
-from data.tasks.spans import SpanTask
+from data.tasks import Task, get_task
 
 PAGE_ROWS = 25
 HEADERS = ["#", "Example", "Expected", "Model said", "Kind", "Category", "By", "Version"]
@@ -207,10 +206,8 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
 def label_choices(task: Task, row: dict[str, Any]) -> list[tuple[str, Any]]:
     """What the editor offers for a verdict: every label, or of spans what the person and what the model said."""
     example = row["example"]
-    if not isinstance(task, SpanTask):
-        return [(name, task.format_label(i)) for i, name in enumerate(task.label_names(example))]
-    said = dict.fromkeys(filter(None, (row["expected_label"], row["predicted_label"])))
-    return [(task.label_text(task.parse_label(one, example), example), one) for one in said]
+    found = task.offered(example, row["expected_label"], row["predicted_label"])
+    return [(task.label_text(label, example), task.format_label(label)) for label in found]
 
 
 @known_errors
@@ -219,7 +216,6 @@ def save_changes(
 ) -> list[Any]:
     if verdict_id is None:
         raise ValueError("Click a row of the table first.")
-    row = get_verdict(lab.db(), verdict_id)
     step = edit_verdict(lab.db(), verdict_id, expected=expected, category=category, note=note, by=annotator)
     message = f"Changed verdict {verdict_id}." if step else "Nothing changed."
     return [*show_toast(message, step), gr.update(visible=False)]

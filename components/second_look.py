@@ -10,11 +10,12 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.span_marks import build_marks, from_marks, to_marks
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts
 from data.second_look import FEWEST, MOST_COUNTED, agreement, give_second_look, look_states, next_look
 from data.tasks import get_task
-from data.tasks.spans import SpanTask
+from data.tasks.spans import SpanTask, read_marked
 
 STATES = {
     "claimed": "one person's word",
@@ -35,6 +36,7 @@ def build_second_look(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.T
     with gr.Accordion("Second look", open=False, elem_id="second-look") as box:
         shown = gr.HTML(ALL_SEEN)
         label = gr.Radio([], label="What is the right label?", visible=False, elem_id="second-label")
+        marks = build_marks("Mark every entity: select a name, then its type below", "second-marks")
         with gr.Row(elem_classes="tight"):
             give = gr.Button("Give verdict", variant="primary", visible=False, elem_id="second-give")
             skip = gr.Button("Skip", visible=False, elem_id="second-skip")
@@ -43,7 +45,7 @@ def build_second_look(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.T
         kappas = gr.HTML()
     toast = build_toast("second")
     quiet = {"queue": False, "show_progress": "hidden"}
-    view = [shown, label, give, skip, current]
+    view = [shown, label, give, skip, marks, current]
     again = {"fn": lab.bind(show_next), "inputs": [task, annotator, skipped], "outputs": view, **quiet}
     count = {"fn": lab.bind(show_states), "inputs": [task], "outputs": [found], **quiet}
     gr.on([tab.select, box.expand, annotator.submit, annotator.blur], **again)
@@ -51,51 +53,54 @@ def build_second_look(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.T
     task.change(lambda: [], None, [skipped], **quiet).then(**again)
     measure.click(lab.bind(show_agreement), [task], [kappas], queue=False)
     task.change(lambda: "", None, [kappas], **quiet)
-    given = give.click(lab.bind(give_verdict), [task, current, label, annotator], toast.outputs, **quiet)
+    given = give.click(lab.bind(give_verdict), [task, current, label, annotator, marks], toast.outputs, **quiet)
     given.success(**again).then(**count)
     skip.click(lambda seen, one: [*seen, one], [skipped, current], [skipped], **quiet).then(**again)
     toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet).success(**again).then(**count)
-
-
-NO_SPANS = highlight.empty(
-    "No second look at spans yet", "Run the text in the Probe tab and mark its entities there; both verdicts count."
-)
 
 
 @known_errors
 def show_next(lab: Lab, task_name: str, annotator: str, skipped: list[int]) -> list[Any]:
     """The next flag of somebody else, without its label and the model's answer."""
     task = get_task(task_name)
-    if isinstance(task, SpanTask):
-        hidden = gr.update(visible=False)
-        return [NO_SPANS, gr.update(choices=[], value=None, visible=False), hidden, hidden, None]
     one = next_look(lab.db(), task, annotator, skipped)
     if one is None:
         hidden = gr.update(visible=False)
-        return [ALL_SEEN, gr.update(choices=[], value=None, visible=False), hidden, hidden, None]
-    names = task.label_names(one["example"])
+        empty = gr.update(value=None, visible=False)
+        return [ALL_SEEN, gr.update(choices=[], value=None, visible=False), hidden, hidden, empty, None]
+    example, spans = one["example"], isinstance(task, SpanTask)
+    choices = [(task.label_text(label, example), label) for label in task.offered(example)]
+    blank = to_marks(example[task.fields[0].name], ()) if spans else None
     waiting = f"{one['waiting']}{'+' if one['waiting'] == MOST_COUNTED else ''} to see."
     html = (
-        f'<div class="panel">{highlight.example_text(task, one["example"])}<div class="hint">{waiting} '
+        f'<div class="panel">{highlight.example_text(task, example)}<div class="hint">{waiting} '
         "You are shown neither who flagged it nor what they said.</div></div>"
     )
     return [
         html,
-        gr.update(choices=[(name, i) for i, name in enumerate(names)], value=None, visible=True),
+        gr.update(choices=choices, value=None, visible=not spans),
         gr.update(visible=True),
         gr.update(visible=True),
+        gr.update(value=blank, visible=spans),
         one["example_id"],
     ]
 
 
 @known_errors
-def give_verdict(lab: Lab, task_name: str, example_id: int | None, label: int | None, annotator: str) -> list[Any]:
-    """Stores the verdict of a second (or third) person."""
+def give_verdict(
+    lab: Lab, task_name: str, example_id: int | None, label: int | None, annotator: str, marks: str | None = None
+) -> list[Any]:
+    """Stores the verdict of a second (or third) person; of a task of spans what is marked."""
+    task = get_task(task_name)
     if example_id is None:
         raise ValueError("Nothing waits for a second look.")
-    if label is None:
+    if isinstance(task, SpanTask):
+        said: Any = from_marks(task, {task.fields[0].name: read_marked(marks or "")[0].strip()}, marks)
+    elif label is None:
         raise ValueError("Choose a label first.")
-    verdict_id = give_second_look(lab.db(), get_task(task_name), example_id, int(label), annotator=annotator)
+    else:
+        said = int(label)
+    verdict_id = give_second_look(lab.db(), task, example_id, said, annotator=annotator)
     return show_toast("Verdict stored.", verdict_id)
 
 
@@ -141,7 +146,11 @@ def agreement_html(found: dict[str, Any]) -> str:
         html.append(
             f'<div class="hint" style="margin-top:10px"><b>{first}</b> and <b>{second}</b> on '
             f"{pair['rows']:,} flags: Cohen's kappa {pair['kappa']:.2f}.</div>"
-            f'<table class="plain confusion"><tr><th>{first} \\ {second}</th>{head}</tr>{lines}</table>'
+            + (
+                f'<table class="plain confusion"><tr><th>{first} \\ {second}</th>{head}</tr>{lines}</table>'
+                if head
+                else ""
+            )
         )
     if found["fleiss"] is not None:
         html.append(f'<div class="hint">Fleiss\' kappa over everybody {found["fleiss"]:.2f}.</div>')

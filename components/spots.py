@@ -182,7 +182,8 @@ def about_html(suite: Suite) -> str:
 def row_text(task: Any, row: dict[str, Any]) -> str:
     """A failing row in one line: the example, what was said and what is right."""
     text = highlight.one_line(task, row["example"], 260)
-    said = f"said {highlight.shorten(task.label_text(row['answer'], row['example']), 60)} {100 * max(row['probabilities']):.0f} %"
+    answer = highlight.shorten(task.label_text(row["answer"], row["example"]), 60)
+    said = f"said {answer} {100 * max(row['probabilities']):.0f} %"
     if row["label"] is None:
         return f"{text} — {said}; otherwise than for: {highlight.one_line(task, row['second'], 200)}"
     return f"{text} — {said}; right: {highlight.shorten(task.label_text(row['label'], row['example']), 60)}"

@@ -53,7 +53,7 @@ def open_in_probe(task_name: str, example: Example) -> list[Any]:
 def task_choice() -> gr.Radio:
     """The task that every tab works on."""
     choices = [(task.title, name) for name, task in TASKS.items()]
-    return gr.Radio(choices, value=choices[0][1], label="Task", elem_id="task", scale=0, min_width=545)
+    return gr.Radio(choices, value=choices[0][1], label="Task", elem_id="task", scale=0, min_width=610)
 
 
 def build_forms(prefix: str) -> TaskForms:

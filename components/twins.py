@@ -60,14 +60,18 @@ def build_twins(lab: Lab, annotator: gr.Textbox) -> Twins:
 
 
 @known_errors
-def offer(lab: Lab, answer: dict[str, Any] | None, expected: int | None, verdict_id: int | None) -> list[Any]:
+def offer(lab: Lab, answer: dict[str, Any] | None, verdict_id: int | None) -> list[Any]:
     """Variants of the correction just saved, with the answers of the version that was wrong; hidden where none is."""
     from models.twins import offer_twins
 
-    if answer is None or expected is None or verdict_id is None or int(expected) == answer["label"]:
+    if answer is None or verdict_id is None:
         return hide()
     task = get_task(answer["task"])
-    variants = offer_twins(task, answer["example"], int(expected))
+    verdict = get_verdict(lab.db(), verdict_id)
+    right = task.parse_label(verdict["expected_label"], answer["example"])
+    if right == answer["label"]:
+        return hide()
+    variants = offer_twins(task, answer["example"], right)
     if not variants:
         return hide()
     predictions = lab.serving.predictor(task.name, answer["version_id"]).predict([v.example for v in variants])
@@ -92,7 +96,7 @@ def offer(lab: Lab, answer: dict[str, Any] | None, expected: int | None, verdict
             "about": "The same words swapped throughout, and near neighbours with another label",
             "task": task.name,
             "parent": answer["example"],
-            "category": get_verdict(lab.db(), verdict_id)["category"],
+            "category": verdict["category"],
             "version_id": answer["version_id"],
             "rows": rows,
         }
@@ -101,7 +105,7 @@ def offer(lab: Lab, answer: dict[str, Any] | None, expected: int | None, verdict
 
 @known_errors
 def judge(lab: Lab, state: dict[str, Any] | None, chosen: int | None, annotator: str) -> list[Any]:
-    """Stores the chosen label for the twin whose turn it is; None drops it."""
+    """Stores a label for the twin whose turn it is, `chosen` by its place among those `offered`; None drops it."""
     row = _current(state)
     if row is None:
         return view(state)
@@ -109,17 +113,18 @@ def judge(lab: Lab, state: dict[str, Any] | None, chosen: int | None, annotator:
         row["state"] = "dropped"
         return view(state)
     task = get_task(state["task"])
+    label = offered(task, row)[chosen]
     row["verdict_id"] = flag_example(
         lab.db(),
         task,
         row["example"],
-        chosen,
+        label,
         annotator=annotator,
         answer=Answer(row["answer"], row["probabilities"], state["version_id"]),
         category=state["category"],
         origin=row["origin"],
     )
-    row["label"] = chosen
+    row["label"] = label
     row["state"] = get_verdict(lab.db(), row["verdict_id"])["kind"]
     return view(state)
 
@@ -158,15 +163,16 @@ def view(state: dict[str, Any] | None) -> list[Any]:
     if state is None:
         return hide()
     task, row = get_task(state["task"]), _current(state)
-    names = task.label_names(row["example"]) if row else []
+    labels = offered(task, row) if row else []
     buttons = [
         gr.update(
-            visible=i < len(names),
-            value=f"{i + 1} · {highlight.shorten(names[i], 60)}{unchanged(state, i)}" if i < len(names) else "",
-            variant="primary" if row and i == row["label"] else "secondary",
+            value=f"{i} · {highlight.shorten(task.label_text(label, row['example']), 60)}{unchanged(state, label)}",
+            variant="primary" if label == row["label"] else "secondary",
+            visible=True,
         )
-        for i in range(MOST_LABELS)
+        for i, label in enumerate(labels, 1)
     ]
+    buttons += [gr.update(visible=False, value="") for _ in range(MOST_LABELS - len(buttons))]
     undoable = any(r["state"] for r in state["rows"])
     return [
         gr.update(visible=True),
@@ -178,7 +184,12 @@ def view(state: dict[str, Any] | None) -> list[Any]:
     ]
 
 
-def unchanged(state: dict[str, Any], label: int) -> str:
+def offered(task: Task, row: dict[str, Any]) -> list[Any]:
+    """The labels that a twin can be given: every one, or of spans the rule's and the model's."""
+    return task.offered(row["example"], row["label"], row["answer"])
+
+
+def unchanged(state: dict[str, Any], label: Any) -> str:
     """Says of the label that the person's own input got that it says so again: the answer should not have changed."""
     return ", unchanged" if state.get("before") == label else ""
 
@@ -188,13 +199,16 @@ def twins_html(task: Task, state: dict[str, Any]) -> str:
     current = _current(state)
     lines = []
     for row in state["rows"]:
-        names = [escape(name) for name in task.label_names(row["example"])]
-        said = names[row["answer"]]
+        said = escape(task.label_text(row["answer"], row["example"]))
         sure = f"{100 * max(row['probabilities']):.0f} %"
         judged = f' <span class="pill {row["state"]}">{STATES[row["state"]]}</span>' if row["state"] else ""
         wrong = "wrong" if row["label"] not in (None, row["answer"]) else "right"
         held = "right label" if row["state"] in ("correction", "confirmation") else state["known_by"]
-        right = "" if row["label"] is None else f"{held}: <b>{names[row['label']]}</b> · "
+        right = (
+            ""
+            if row["label"] is None
+            else f"{held}: <b>{escape(task.label_text(row['label'], row['example']))}</b> · "
+        )
         mood = "current" if row is current else row["state"] or ""
         lines.append(
             f'<li class="{mood}">'

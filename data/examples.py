@@ -15,6 +15,7 @@ from data.settling import settle, settle_examples
 from data.steps import begin_step, change_verdicts, record_new
 from data.store import now, writing
 from data.tasks import Example, Task, clean_text, get_task, parse_category
+from data.tasks.spans import SpanTask
 
 MAX_NOTE_CHARS = 10_000
 LONE_WEIGHT = 0.5
@@ -200,7 +201,8 @@ def select_examples(
 
     `split` None takes both; `ids` restricts to those examples. `confirmed` leaves out corrections that one person
     alone vouches for (a confirmation has the model for a second voice); `disputed` takes what three or more people
-    do not agree on with soft labels. Where there are several annotators, a lone correction weighs half.
+    do not agree on with soft labels (of spans, nothing). Where there are several annotators, a lone
+    correction weighs half.
     """
     where, values = ["v.archived_at IS NULL", "e.task = ?"], [task.name]
     if split:
@@ -223,7 +225,7 @@ def select_examples(
         votes = Counter(v["expected_label"] for v in verdicts)
         label = settle([v["expected_label"] for v in verdicts])
         lone = len(verdicts) == 1 and verdicts[0]["kind"] == "correction"
-        soft = label is None and disputed and len(verdicts) > 2
+        soft = label is None and disputed and len(verdicts) > 2 and not isinstance(task, SpanTask)
         if soft:
             label = votes.most_common(1)[0][0]
         if label is None:

@@ -17,6 +17,7 @@ from data.roles import require, sign
 from data.settling import OPEN, claim_of
 from data.store import writing
 from data.tasks import Task
+from data.tasks.spans import SpanTask
 
 ORIGIN = "second look"
 FEWEST = 5
@@ -63,7 +64,7 @@ def next_look(
     return None
 
 
-def give_second_look(db: Database, task: Task, example_id: int, label: int, *, annotator: str) -> int:
+def give_second_look(db: Database, task: Task, example_id: int, label: Any, *, annotator: str) -> int:
     """Stores what the annotator says of somebody else's flag; returns the verdict's id.
 
     Raises ValueError where it is their own, or nobody's.
@@ -117,7 +118,8 @@ def agreement(db: Database, task: Task) -> dict[str, Any]:
 
     A pair is two annotators with five or more flags in common: `first`, `second`, `rows`, `kappa` (Cohen 1960), and
     `confusion` (labels of the first by labels of the second) over `labels`. `fleiss` (Fleiss 1971) is over the flags
-    that as many people judged as most were by; None under five of them.
+    that as many people judged as most were by; None under five of them. Spans agree where all of them do; they have
+    no confusion and no `fleiss`.
     """
     import numpy as np
     from sklearn.metrics import cohen_kappa_score
@@ -137,6 +139,8 @@ def agreement(db: Database, task: Task) -> dict[str, Any]:
         if rows < FEWEST:
             continue
         labels = list(task.labels) or sorted({label for cell in table for label in cell})
+        if isinstance(task, SpanTask):
+            labels = []
         ones, others = ([cell[side] for cell in table] for side in (0, 1))
         agreed = all(one == other for one, other in table)
         kappa = 1.0 if agreed else float(cohen_kappa_score(ones, others, sample_weight=list(table.values())))
@@ -144,6 +148,8 @@ def agreement(db: Database, task: Task) -> dict[str, Any]:
         pairs.append(
             {"first": first, "second": second, "rows": rows, "kappa": kappa, "labels": labels, "confusion": confusion}
         )
+    if isinstance(task, SpanTask):
+        return {"states": look_states(db, task), "pairs": pairs, "fleiss": None}
     votes: dict[int, list[tuple[tuple[int, ...], int]]] = {}
     names = list(task.labels) or [str(i) for i in range(5)]
     columns = ", ".join(f"sum(expected_label = '{name}') AS v{i}" for i, name in enumerate(names))

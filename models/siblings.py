@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 from data.tasks import Example, Task
+from data.tasks.spans import SpanTask
 from models import contrasts as rules
-from models import numerals, safety, substitution
+from models import entities, numerals, safety, substitution
 from models.wording import WORD
 
 REORDERED = "choices in another order"
@@ -27,21 +29,25 @@ MAX_WORDS = 3_000
 
 @dataclass(frozen=True)
 class Variant:
-    """`label` is an index as the task counts it, `rule` a short name of what was done."""
+    """`label` is an index as the task counts it, or spans, `rule` a short name of what was done."""
 
     example: Example
-    label: int
+    label: Any
     relation: str
     """`sibling` or `contrast`."""
     rule: str
 
 
-def siblings(task: Task, example: Example, label: int, *, count: int, seed: int = 0) -> list[Variant]:
+def siblings(task: Task, example: Example, label: Any, *, count: int, seed: int = 0) -> list[Variant]:
     """Up to `count` variants with the same words exchanged in all fields, so that the label still holds.
 
     All differ from the example and from each other; the same seed gives the same list. Empty where no rule
     fits. A variant of a multiple choice may also stand in another order, its label with it.
     """
+    if isinstance(task, SpanTask):
+        return [
+            Variant(*row, "sibling", entities.SWAPPED) for row in entities.swaps(task, example, label, count, seed)
+        ]
     texts = substitution.read_texts(task, example)
     if count < 1 or sum(map(len, texts.values())) > MAX_WORDS:
         return []
@@ -65,11 +71,15 @@ def siblings(task: Task, example: Example, label: int, *, count: int, seed: int 
     return found
 
 
-def contrasts(task: Task, example: Example, label: int, *, count: int, seed: int = 0) -> list[Variant]:
+def contrasts(task: Task, example: Example, label: Any, *, count: int, seed: int = 0) -> list[Variant]:
     """Up to `count` variants with the same vocabulary whose label is known by rule, whatever the example's is.
 
     Those of the example itself come first, then those of its siblings, in turn.
     """
+    if isinstance(task, SpanTask):
+        return [
+            Variant(*row, "contrast", entities.FRAMED) for row in entities.frames(task, example, label, count, seed)
+        ]
     if count < 1 or sum(map(len, substitution.read_texts(task, example).values())) > MAX_WORDS:
         return []
     rng = random.Random(f"{seed} contrasts {_key(example)}")

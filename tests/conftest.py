@@ -25,7 +25,7 @@ from settings import Settings
 
 MAX_TOKENS = 96
 STARTED = ("nli", "sentiment", "commonsense")
-"""The tasks that come with a starter and suites of their own; the others are answered by entailment."""
+"""The tasks that come with a starter and suites of their own; own labels are answered by entailment."""
 
 hypothesis.settings.register_profile("blindspot", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("blindspot")
@@ -158,13 +158,14 @@ def build_tiny(
         BertConfig,
         BertForMultipleChoice,
         BertForSequenceClassification,
+        BertForTokenClassification,
         BertTokenizerFast,
     )
 
     folder.mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(tiny_vocabulary()), encoding="utf-8")
     tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=max_tokens)
-    names = labels or TASKS[task].labels or ("choice",)
+    names = labels or TASKS[task].outputs or ("choice",)
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -177,8 +178,12 @@ def build_tiny(
         label2id={name: i for i, name in enumerate(names)},
     )
     torch.manual_seed(seed)
-    kind = BertForSequenceClassification if TASKS[task].labels else BertForMultipleChoice
-    kind(config).save_pretrained(folder)
+    kinds = {
+        "sequence_classification": BertForSequenceClassification,
+        "multiple_choice": BertForMultipleChoice,
+        "token_classification": BertForTokenClassification,
+    }
+    kinds[TASKS[task].head](config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

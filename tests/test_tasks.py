@@ -90,7 +90,7 @@ def test_number_that_is_no_index_is_the_text_of_a_choice():
 
 
 def test_unknown_task_lists_the_known_ones():
-    with pytest.raises(ValueError, match="nli, sentiment, commonsense, labels; found 'qa'"):
+    with pytest.raises(ValueError, match="nli, sentiment, commonsense, labels, ner; found 'qa'"):
         get_task("qa")
 
 

@@ -160,3 +160,9 @@ __all__ = [
     "members",
     "number_words",
 ]
+
+
+@lru_cache(maxsize=16)
+def entity_names(label: str) -> tuple[str, ...]:
+    """Names of a type of entity: places, organisations and others. Raises KeyError for one that has no list."""
+    return tuple(dict(_lines("entities.tsv"))[label])

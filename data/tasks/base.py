@@ -91,6 +91,10 @@ class Task:
         """What the model chooses between, in the order of its probabilities."""
         return list(self.labels) if self.labels else list(example["choices"])
 
+    def offered(self, example: Example, *said: Any) -> list[Any]:
+        """The labels that a person chooses between: all there are; of spans those that were `said`."""
+        return list(range(len(self.label_names(example))))
+
     def parse_label(self, value: Any, example: Example) -> int:
         """The index of a label given by name, or (for choices) by index or by the choice's own text.
 

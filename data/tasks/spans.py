@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from data.tasks.base import Example, Task
 
 OUTSIDE = "O"
+_MARKED = re.compile(r"\[(?P<text>[^\[\]]+)\]\((?P<label>[A-Z]+)\)")
 _COMPACT = re.compile(r"(\d+):(\d+) (\S+)")
 
 
@@ -44,6 +45,9 @@ class SpanTask(Task):
 
     def label_names(self, example: Example) -> list[str]:
         raise TypeError(f"Task {self.name!r} is answered by spans, not by one of several labels.")
+
+    def offered(self, example: Example, *said: Any) -> list[Any]:
+        return list(dict.fromkeys(self.parse_label(one, example) for one in said if one is not None))
 
     def parse_label(self, value: Any, example: Example) -> Spans:
         """Spans from a list of objects with start, end and label, from JSON of it, or from `format_label`'s text.
@@ -99,6 +103,20 @@ class SpanTask(Task):
         if _cuts_word(text, start) or _cuts_word(text, end):
             raise ValueError(f"Span {_name(span, text)} begins or ends inside a word. Take the whole word.")
         return span
+
+
+def read_marked(text: str) -> tuple[str, list[dict[str, Any]]]:
+    """A text in which `[Anna](PER)` marks a span: without its marks, and the spans as `SpanTask.parse_label` takes
+    them."""
+    parts, spans, place, length = [], [], 0, 0
+    for mark in _MARKED.finditer(text):
+        before = text[place : mark.start()]
+        start = length + len(before)
+        length = start + len(mark["text"])
+        spans.append({"start": start, "end": length, "label": mark["label"]})
+        parts += [before, mark["text"]]
+        place = mark.end()
+    return "".join([*parts, text[place:]]), spans
 
 
 def span_errors(expected: Spans, found: Spans) -> Counter[str]:
