@@ -17,13 +17,14 @@ from data.suites import all_suites, compose, expand, parse_suite, read_suite, re
 from data.tasks import TASKS, Task, get_task
 
 PREVIEWED = 8
-SLOTS = "person: nurse, pilot, baker, judge\nverb: praised, blamed, hired"
+SLOTS = "name: @women\ncity: @cities\nperson: nurse, pilot, baker, judge\nverb: praised, blamed, hired"
 TEMPLATES = {
     "nli": "The {person1} {verb} the {person2}. | The {person2} {verb} the {person1}. | neutral\n"
     "The {person1} {verb} the {person2}. | The {person1} {verb} the {person2}. || "
     "Today the {person1} {verb} the {person2}. | The {person1} {verb} the {person2}.",
     "sentiment": "The {person} was not bad at all. | positive\nThe {person} was fine. || The {person} was superb. | "
     "positive up",
+    "ner": "[{name}](PER) has left [{city}](LOC).\nNobody in [{city}](LOC) knew the {person}.",
     "labels": "The {person1} fixed the pump. | work / weather / music | 1",
     "commonsense": "The {person1} {verb} the {person2}. | Who was {verb}? | the {person1} / the {person2} | 2",
 }
@@ -31,7 +32,7 @@ HELP = (
     '<div class="hint">One template a line: the fields and the right label with bars between them. A word in braces '
     "is a slot; {person1} and {person2} are different people. <b>FIELDS || FIELDS</b> says that both get the same "
     "answer; with <b>| positive up</b> behind, that this label's probability rises. A slot may take a list that is "
-    "there: <code>person: @names</code>.</div>"
+    "there: <code>person: @names</code>. Entities are marked in the text: <b>[{name}](PER) left.</b></div>"
 )
 
 

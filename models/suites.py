@@ -71,7 +71,7 @@ def _outcomes(
     found = []
     for row, first in zip(drawn, predictions, strict=False):
         second = next(seconds).probabilities if "second" in row else None
-        found.append((row, first, passes(row, first.probabilities, second)))
+        found.append((row, first, passes(row, first.probabilities, second, first.label)))
     return found
 
 

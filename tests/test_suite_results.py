@@ -145,6 +145,7 @@ SLOTS = "person: nurse, pilot, baker\nname: @names"
 LINES = {
     "nli": "The {person1} saw the {person2}. | The {person2} saw the {person1}. | Neutral",
     "sentiment": "{name.name} was fine. | neutral\n{name.name} was fine. || {name.name} was superb. | positive up",
+    "ner": "[{name.name}](PER) and [{name1.name}](PER) saw {a person}.\nNobody saw the {person}.",
     "commonsense": "The {person1} paid the {person2}. | Who was paid? | the {person1} / the {person2} | 2",
 }
 
@@ -158,6 +159,10 @@ def test_typed_lines_become_a_suite(name):
     assert len(rows) == 6
     if name == "nli":
         assert all(row["label"] == 1 for row in rows)
+    elif name == "ner":
+        assert [len(row["label"]) for row in rows[:2]] == [2, 0]
+        (start, end, kind), _ = rows[0]["label"]
+        assert (rows[0]["example"]["text"][start:end].isalpha(), kind) == (True, "PER")
     elif name == "sentiment":
         assert [row.get("direction") for row in rows[:2]] == [None, (2, "up")]
     else:
@@ -178,6 +183,20 @@ def test_typed_lines_become_a_suite(name):
 def test_lines_that_make_no_suite_are_named(slots, templates, reason):
     with pytest.raises(SuiteError, match="(?s).*" + reason.replace("|", r"\|")):
         compose(TASK, "x", "other", "", slots, templates)
+
+
+@pytest.mark.parametrize(
+    ("templates", "reason"),
+    [
+        ("[{person}](CITY) left.", "PER, LOC, ORG, MISC; found 'CITY'"),
+        ("[{person}](PER)s left.", "inside a word"),
+        ("[{person} ](PER) left.", "white space"),
+        ("[{person}](PER) left. | PER", "expected text; found 2 parts"),
+    ],
+)
+def test_marks_that_make_no_suite_are_named(templates, reason):
+    with pytest.raises(SuiteError, match=reason):
+        compose(TASKS["ner"], "x", "other", "", SLOTS, templates)
 
 
 def test_a_suite_of_ones_own_is_previewed_saved_run_and_taken_back(lab):

@@ -22,6 +22,8 @@ take the same word; an entry counts as the word that is its first form. Sentence
     {"direction": {"fields": FIELDS, "label": L, "change": "up" or "down"}}
                                                              with FIELDS, the probability of L must move so
 For commonsense `choices` is a list of templates and L the index of one; the expander shuffles the choices.
+Of a task of spans the text itself says what is right, "[{name}](PER) lives in [{city}](LOC).", and `expect` is
+{"label": "marked"}. `"small": true` beside the name writes every row in small letters.
 `contrasts` have the shape and vocabulary of `templates`, and another right label.
 """
 
@@ -34,7 +36,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.tasks import Task
+from data.tasks.spans import SpanTask, read_marked
 
+MARKED = "marked"
+"""The label of a template whose text marks what is right in it."""
 SLOT = re.compile(r"\{(?:(?P<article>a) )?(?P<slot>[a-z_]+)(?P<number>\d*)(?:\.(?P<form>[a-z_]+))?\}")
 SENTENCE_START = re.compile(r"(?:^|[.!?]\s+)[\"'(]?([a-z])")
 AN_SOUND = re.compile(r"(?:[aeiou]|hour|honest|honou?r|heir)", re.IGNORECASE)
@@ -75,6 +80,8 @@ class Suite:
     slots: Mapping[str, list[Entry]]
     templates: tuple[Template, ...]
     contrasts: tuple[Template, ...] = ()
+    small: bool = False
+    """Whether its rows are in small letters throughout."""
 
     def of_kind(self, kind: str) -> tuple[Template, ...]:
         """`templates` or `contrasts`. Raises ValueError for another kind."""
@@ -98,15 +105,24 @@ def render_row(suite: Suite, template: Template, seed: int | str) -> dict[str, A
     def place(label: str | int) -> int:
         return order.index(label) if isinstance(label, int) else suite.task.labels.index(label)
 
+    filled = _fill(template.fields, drawn, order, suite.small)
+    if isinstance(suite.task, SpanTask):
+        field = suite.task.fields[0].name
+        filled[field], spans = read_marked(filled[field])
+        example = suite.task.parse_example(filled)
+        label: Any = suite.task.parse_label(spans, example)
+    else:
+        example = suite.task.parse_example(filled)
+        label = None if template.label is None else place(template.label)
     row: dict[str, Any] = {
-        "example": suite.task.parse_example(_fill(template.fields, drawn, order)),
-        "label": None if template.label is None else place(template.label),
+        "example": example,
+        "label": label,
         "category": suite.category,
         "suite": suite.name,
         "template": template.id,
     }
     if template.second is not None:
-        row["second"] = suite.task.parse_example(_fill(template.second, drawn, order))
+        row["second"] = suite.task.parse_example(_fill(template.second, drawn, order, suite.small))
     if template.direction is not None:
         row["direction"] = (place(template.direction[0]), template.direction[1])
     return row
@@ -129,7 +145,10 @@ def _draw(suite: Suite, template: Template, rng: random.Random) -> dict[tuple[st
     return drawn
 
 
-def _fill(fields: Fields, drawn: dict[tuple[str, str], Entry], order: list[int]) -> Fields:
+def _fill(fields: Fields, drawn: dict[tuple[str, str], Entry], order: list[int], small: bool) -> Fields:
+    def finish(text: str) -> str:
+        return in_small(text) if small else _capitalise(text)
+
     def word(match: re.Match[str]) -> str:
         entry = drawn[match["slot"], match["number"]]
         text = entry if isinstance(entry, str) else entry[match["form"]]
@@ -138,12 +157,19 @@ def _fill(fields: Fields, drawn: dict[tuple[str, str], Entry], order: list[int])
     filled: Fields = {}
     for name, value in fields.items():
         if isinstance(value, str):
-            filled[name] = _capitalise(SLOT.sub(word, value))
+            filled[name] = finish(SLOT.sub(word, value))
         else:
             texts = [SLOT.sub(word, text) for text in value]
-            texts = [_capitalise(text) if text.endswith((".", "!", "?")) else text for text in texts]
+            texts = [finish(text) if small or text.endswith((".", "!", "?")) else text for text in texts]
             filled[name] = [texts[i] for i in order]
     return filled
+
+
+def in_small(text: str) -> str:
+    """In small letters; what marks say of a type stays as it is."""
+    return re.sub(
+        r"\]\([^)]*\)|[^\]]+|\]", lambda part: part[0] if part[0].startswith("](") else part[0].lower(), text
+    )
 
 
 def article(text: str) -> str:

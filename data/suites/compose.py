@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from data.roles import require
-from data.suites.base import Suite, SuiteError
+from data.suites.base import MARKED, Suite, SuiteError
 from data.suites.load import parse_suite
 from data.tasks import Task
+from data.tasks.spans import SpanTask
 
 
 def compose(task: Task, name: str, category: str, tests: str, slots: str, templates: str) -> dict[str, Any]:
@@ -18,7 +19,8 @@ def compose(task: Task, name: str, category: str, tests: str, slots: str, templa
 
     `slots`: a line each, "person: nurse, pilot, baker" or "person: @people". `templates`: a line each, the task's
     fields and the right label with bars between them, "The {person1} left. | The {person2} left. | neutral"; choices
-    are parted by slashes, and the right one is named by its number from 1. Two bars, "FIELDS || FIELDS", say that
+    are parted by slashes, and the right one is named by its number from 1; spans are marked in the text instead,
+    "[{person}](PER) left." Two bars, "FIELDS || FIELDS", say that
     both get the same answer; with "| positive up" behind, that the probability of that label rises from the first to
     the second.
     """
@@ -72,6 +74,8 @@ def _slot(line: str, number: int) -> tuple[str, Any]:
 def _template(task: Task, line: str, number: int) -> dict[str, Any]:
     first, pair, second = line.partition("||")
     raw: dict[str, Any] = {"id": f"line_{number}"}
+    if isinstance(task, SpanTask):
+        return {**raw, "fields": _fields(task, line, number)[0], "expect": {"label": MARKED}}
     if not pair:
         raw["fields"], label = _fields(task, first, number, "right label")
         return {**raw, "expect": {"label": _label(task, label, raw["fields"], number)}}

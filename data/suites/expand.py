@@ -26,8 +26,8 @@ def expand(
 ) -> list[dict[str, Any]]:
     """`count` different rows, the templates taking turns; the same rows for the same arguments.
 
-    A row has `example`, `label` (an index; None without one), `category`, `suite`, `template`; under `same` and
-    `direction` also `second` (an example), and under `direction` `direction`: (label index, "up" or "down").
+    A row has `example`, `label` (an index, or spans; None without one), `category`, `suite`, `template`; under `same`
+    and `direction` also `second` (an example), and under `direction` `direction`: (label index, "up" or "down").
     Raises ValueError where a template is unknown or the words do not give `count` rows; `fewer` takes what there are.
     """
     templates = suite.of_kind(kind)
@@ -64,9 +64,15 @@ def expand(
     return rows
 
 
-def passes(row: dict[str, Any], first: Sequence[float], second: Sequence[float] | None = None) -> bool:
-    """Whether the probabilities of a row's example (and of its `second`) meet its expectation."""
-    answer = max(range(len(first)), key=first.__getitem__)
+def passes(
+    row: dict[str, Any], first: Sequence[float], second: Sequence[float] | None = None, answer: Any = None
+) -> bool:
+    """Whether the probabilities of a row's example (and of its `second`) meet its expectation.
+
+    `answer` is what was said, where the likeliest label's index does not tell (spans).
+    """
+    if answer is None:
+        answer = max(range(len(first)), key=first.__getitem__)
     if "second" not in row:
         return answer == row["label"]
     if second is None:

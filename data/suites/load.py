@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.suites.base import SLOT, Entry, Fields, Suite, SuiteError, Template, render_row, word_of
+from data.suites.base import MARKED, SLOT, Entry, Fields, Suite, SuiteError, Template, render_row, word_of
 from data.tasks import Task, get_task, parse_category
+from data.tasks.spans import SpanTask
 
 SHIPPED = Path(__file__).parent
 ARTICLE_BEFORE_SLOT = re.compile(r"\b[Aa]n?\s+(\{[^}]*\})")
@@ -60,7 +61,7 @@ def load_words(folder: Path = SHIPPED) -> dict[str, list[Entry]]:
 def parse_suite(raw: Any, source: str, words: Mapping[str, list[Entry]] | None = None) -> Suite:
     """The suite that a file's content describes. Raises SuiteError, which begins with `source`."""
     words = load_words() if words is None else words
-    _check_keys(raw, source, ("name", "task", "category", "tests", "slots", "templates"), ("contrasts",))
+    _check_keys(raw, source, ("name", "task", "category", "tests", "slots", "templates"), ("contrasts", "small"))
     for key in ("name", "task", "category", "tests"):
         if not isinstance(raw[key], str) or not raw[key].strip():
             raise SuiteError(f"{source}: expected {key!r} as a text; found {raw[key]!r}.")
@@ -69,6 +70,8 @@ def parse_suite(raw: Any, source: str, words: Mapping[str, list[Entry]] | None =
         category = parse_category(task, raw["category"])
     except ValueError as error:
         raise SuiteError(f"{source}: {error}") from error
+    if not isinstance(raw.get("small", False), bool):
+        raise SuiteError(f"{source}: expected 'small' as true or false; found {raw['small']!r}.")
     if not isinstance(raw["slots"], dict):
         raise SuiteError(f"{source}: expected 'slots' as names with their words; found {raw['slots']!r}.")
     slots = {name: _parse_slot(name, value, source, words) for name, value in raw["slots"].items()}
@@ -81,7 +84,7 @@ def parse_suite(raw: Any, source: str, words: Mapping[str, list[Entry]] | None =
     ids = [template.id for group in groups for template in group]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise SuiteError(f"{source}: template id {twice[0]!r} is there twice; expected each once.")
-    suite = Suite(raw["name"], task, category, raw["tests"].strip(), slots, *groups)
+    suite = Suite(raw["name"], task, category, raw["tests"].strip(), slots, *groups, raw.get("small", False))
     for template in (*suite.templates, *suite.contrasts):
         try:
             render_row(suite, template, 0)
@@ -136,6 +139,11 @@ def _parse_template(raw: Any, task: Task, slots: Mapping[str, list[Entry]], wher
     kinds = list(expect) if isinstance(expect, dict) else []
     if len(kinds) != 1 or kinds[0] not in ("label", "same", "direction"):
         raise SuiteError(f"{where}: expected in 'expect' one of label, same, direction; found {expect!r}.")
+    if isinstance(task, SpanTask) and expect != {"label": MARKED}:
+        raise SuiteError(
+            f'{where}: expected in \'expect\' {{"label": "{MARKED}"}}, and what is right in the text, such as '
+            f"[Anna]({task.types[0]}); found {expect!r}."
+        )
     if kinds == ["label"]:
         template = Template(raw["id"], fields, _parse_label(expect["label"], task, fields, where))
     elif kinds == ["same"]:
@@ -172,6 +180,8 @@ def _parse_fields(raw: Any, task: Task, where: str) -> Fields:
 
 
 def _parse_label(value: Any, task: Task, fields: Fields, where: str) -> str | int:
+    if isinstance(task, SpanTask):
+        return MARKED
     known: list[Any] = list(task.labels) or list(range(len(fields["choices"])))
     if isinstance(value, bool) or value not in known:
         expected = ", ".join(str(label) for label in known)
