@@ -24,7 +24,7 @@ from models.recipe import Recipe
 from settings import Settings
 
 MAX_TOKENS = 96
-STARTED = ("nli", "sentiment", "commonsense")
+STARTED = ("nli", "sentiment", "commonsense", "ner")
 """The tasks that come with a starter and suites of their own; own labels are answered by entailment."""
 
 hypothesis.settings.register_profile("blindspot", deadline=None)  # no test asserts a time

@@ -16,6 +16,7 @@ import typer
 
 from data.suites import load_suites
 from data.tasks import TASKS, Task, get_task
+from data.tasks.spans import SpanTask
 from data.transfer import atomic_path
 from models.device import choose_device
 from models.folders import read_card, write_json
@@ -31,6 +32,7 @@ WHAT = {
     "nli": "Says whether a premise entails a hypothesis, contradicts it, or leaves it open.",
     "sentiment": "Says whether a text is negative, neutral or positive.",
     "commonsense": "Picks the most plausible of two to five answers or continuations.",
+    "ner": "Marks which stretches of a text name a person, a place, an organisation or something else (MISC).",
 }
 LIMITS = {
     "nli": "English, and mostly single sentences like those of image captions and of written and spoken prose. It "
@@ -39,7 +41,19 @@ LIMITS = {
     "border between neutral and the rest is soft. Only what fits 512 word pieces is read.",
     "commonsense": "Small encoders know little of the world; on several sets it is hardly better than a guess (see "
     "`chance`). Choices are scored one by one, so it cannot compare them with each other.",
+    "ner": "English encyclopedia sentences and social media. What counts as an entity, and as MISC, differs from set "
+    "to set; a title before a name is outside of it. The encoder reads small letters; whether a word has a capital "
+    "reaches it by the segment ids. Only what fits 512 word pieces is read.",
 }
+
+
+SPANS_COUNTED = (
+    "Precision, recall and F1 are of whole spans, the same characters and type, over all texts together (as CoNLL "
+    "counts them); a type that a set never marks does not count there. `accuracy`: the share of texts with every "
+    "span right. On the test splits F1 by type, and how many spans are right, have another type, another boundary, "
+    "are missed or invented:"
+)
+ERRORS = ("right", "type", "boundary", "missed", "invented")
 
 
 def measure(folder: Path, data: Path, limit: int | None = None) -> dict[str, Any]:
@@ -119,7 +133,7 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
             "same rows, negative against positive alone.",
             "",
         ]
-    if not task.labels:
+    if any("chance" in row for row in measured["table"]):
         lines += [
             f"Mean over the public sets (test split, else validation): {above_chance(measured['table']):.1f} points "
             "above chance.",
@@ -137,6 +151,8 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
     if task.labels:
         for row in main:
             lines += [f"On {row['set']} test:", "", report_text(task, row["confusion"]), ""]
+    if isinstance(task, SpanTask):
+        lines += [SPANS_COUNTED, "", *spans_text(task, measured["table"]), ""]
     lines += [
         "## Calibration",
         "",
@@ -160,6 +176,21 @@ def card_text(task: Task, plan: dict[str, Any], card: dict[str, Any], measured: 
             f"| {100 * suite['low']:.0f} to {100 * suite['high']:.0f} % | {suite['rows']} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def spans_text(task: SpanTask, table: list[dict[str, Any]]) -> list[str]:
+    """Of each test split F1 by type, and how many spans went how, as a table."""
+    lines = [
+        f"| set | {' | '.join(task.types)} | {' | '.join(ERRORS)} |",
+        "| --- |" + " ---: |" * (len(task.types) + len(ERRORS)),
+    ]
+    for row in table:
+        if row["split"] == "test":
+            found = row["by_type"]
+            shares = [f"{100 * found[name]:.1f}" if name in found else "not marked" for name in task.types]
+            counts = [str(row["span_errors"].get(name, 0)) for name in ERRORS]
+            lines.append(f"| {row['set']} | {' | '.join(shares)} | {' | '.join(counts)} |")
+    return lines
 
 
 def runs_of(plan: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from data.seed import seed_rows
 from data.tasks import Task
+from data.tasks.spans import SpanTask
 from models.calibration import expected_calibration_error, reliability
 from models.evaluation import metrics
 from models.intervals import share_interval
@@ -50,9 +52,13 @@ def score_rows(task: Task, rows: list[Row], predictions: list[Prediction]) -> di
 
     `polar` (sentiment): accuracy where the right label is negative or positive. `binary` (the same rows): accuracy
     between negative and positive alone. `chance` (choices): a guesser's accuracy. `reliability` and `confusion` are
-    as `models.calibration` and `models.evaluation` give them.
+    as `models.calibration` and `models.evaluation` give them. Spans of a type that no row marks do not count: some
+    sets lack one.
     """
     labels = [label for _, label in rows]
+    if isinstance(task, SpanTask):
+        known = {span.label for label in labels for span in label}
+        predictions = [replace(p, spans=tuple(s for s in p.label if s.label in known)) for p in predictions]
     measured = metrics(task, predictions, labels)
     low, high = share_interval(measured["right"], len(rows))
     confidences = [p.confidence for p in predictions]
@@ -64,6 +70,8 @@ def score_rows(task: Task, rows: list[Row], predictions: list[Prediction]) -> di
         "ece": expected_calibration_error(confidences, hits),
         "reliability": reliability(confidences, hits),
     }
+    if isinstance(task, SpanTask):
+        result["by_type"] = {name: f1 for name, f1 in measured["by_type"].items() if name in known}
     if task.name == "sentiment":
         polar = [(p, y) for p, y in zip(predictions, labels, strict=True) if y != 1]
         result["polar"] = sum(p.label == y for p, y in polar) / max(len(polar), 1)
