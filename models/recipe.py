@@ -138,7 +138,7 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 PRESETS: dict[str, Recipe] = {
-    "quick": Recipe(epochs=3, min_steps=200, variants=600, retention_rows=160),
+    "quick": Recipe(epochs=3, min_steps=300, variants=600, retention_rows=160),
     "balanced": Recipe(epochs=4, min_steps=400, patience=3, variants=1000, retention_rows=320),
     "thorough": Recipe(epochs=6, min_steps=800, patience=3, variants=3200, retention_rows=320),
 }

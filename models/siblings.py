@@ -23,6 +23,7 @@ from models.wording import WORD
 
 REORDERED = "choices in another order"
 TRIES_PER_VARIANT = 12
+SPAN_CONTRASTS = 4
 MAX_WORDS = 3_000
 """Longer examples have no siblings: no rule here was made for them."""
 
@@ -101,6 +102,8 @@ def contrasts(task: Task, example: Example, label: Any, *, count: int, seed: int
 
 def contrasts_of(task: Task, example: Example, label: int, rng: random.Random) -> list[Variant]:
     """The contrasts of this one example by each rule that fits, those that are likest in words first."""
+    if isinstance(task, SpanTask):
+        return contrasts(task, example, label, count=SPAN_CONTRASTS, seed=rng.randrange(1_000_000))
     found: list[Variant] = []
     if sum(map(len, substitution.read_texts(task, example).values())) <= MAX_WORDS:
         seen = {_key(example)}
