@@ -188,9 +188,10 @@ def undo(lab: Lab, token: str | None, annotator: str) -> list[Any]:
 def _after_promotion(lab: Lab, version_id: str, before: str) -> list[Any]:
     lab.serving.refresh()
     task = get_version(lab.db(), version_id)["task"]
-    if task in lab.serving.problems and live_versions(lab.db()).get(task) == version_id:
+    message = lab.serving.problems.get(task)
+    if message and live_versions(lab.db()).get(task) == version_id:
         promote_version(lab.db(), before, by="blindspot", reason=f"{version_id} cannot be loaded", going_back=True)
-        message = lab.serving.problems.pop(task)
+        lab.serving.problems.pop(task, None)  # the thread that watches may have found the other one loadable
         lab.serving.refresh()
         raise ValueError(message)
     return show_toast(f"{escape(version_id)} answers now.", before)

@@ -18,6 +18,7 @@ from components.context import Lab
 from data.seed import KINDS, seed_rows
 from data.store import open_store
 from data.tasks import TASKS
+from data.tasks.spans import SpanTask
 from data.versions import promote_version
 from models.folders import CARD, write_json
 from models.recipe import Recipe
@@ -29,6 +30,9 @@ STARTED = ("nli", "sentiment", "commonsense", "ner")
 
 hypothesis.settings.register_profile("blindspot", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("blindspot")
+
+BY_LABEL = [name for name, task in TASKS.items() if not isinstance(task, SpanTask)]
+"""The tasks that are answered by one of several labels or choices, with a score for each."""
 
 
 @pytest.fixture

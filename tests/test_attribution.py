@@ -29,7 +29,7 @@ def predictor(tiny_settings, tiny_store):
     return lambda task: Predictor.load(folder_of(tiny_settings, tiny_store, live_version(tiny_store, task)))
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_scores_add_up_to_the_logit(predictor, name):
     found = integrated_gradients(predictor(name), EXAMPLES[name], 1)
     assert found.attributed == pytest.approx(found.total, rel=0.05, abs=0.02)
@@ -50,14 +50,14 @@ def test_more_steps_are_taken_until_the_scores_add_up(predictor):
     assert rough.is_complete
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_words_carry_the_whole_of_it(predictor, name):
     found = integrated_gradients(predictor(name), EXAMPLES[name], 1)
     total = sum(word.score for segment in found.segments for word in segment)
     assert total == pytest.approx(found.attributed, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_words_join_back_to_the_texts_that_were_read(predictor, name):
     found = integrated_gradients(predictor(name), EXAMPLES[name], 1)
     pair = TASKS[name].text_pairs(EXAMPLES[name])[0 if TASKS[name].labels else 1]
@@ -95,7 +95,7 @@ def test_unknown_label_is_refused(predictor):
 
 
 @pytest.mark.parametrize("method", [integrated_gradients, gradient_x_input, leave_one_out])
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_every_method_scores_the_same_words(predictor, name, method):
     tiny = predictor(name)
     words = [[w.text for w in segment] for segment in method(tiny, EXAMPLES[name], 1).segments]

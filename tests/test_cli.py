@@ -105,7 +105,7 @@ def test_file_without_a_good_row_is_refused(run, write, tmp_path):
     [
         (
             ["predict", "--task", "qa", "--input", "{rows}", "--output", "o"],
-            "nli, sentiment, commonsense, labels; found 'qa'",
+            "nli, sentiment, commonsense, labels, ner; found 'qa'",
         ),
         (["predict", "--task", "nli", "--input", "none.jsonl", "--output", "o"], "none.jsonl cannot be read"),
         (["evaluate", "--task", "nli", "--input", "{rows}", "--version", "nli-v9"], "no version 'nli-v9'"),

@@ -171,7 +171,7 @@ def test_review_pages_edits_deletes_and_undoes(lab):
     assert f"26 to 27 of {review.PAGE_ROWS + 2}" in count
     assert len(table["value"][0]) == len(review.HEADERS)
 
-    label = (answer["label"] + 1) % 3
+    label = TASKS["nli"].format_label((answer["label"] + 1) % 3)
     _, _, token, _ = review.save_changes(lab, ids[0], label, "numbers", "<b>changed", "bea")
     assert find_verdicts(lab.db(), Filters(category="numbers"))[0]["note"] == "<b>changed"
     history = review.open_verdict(lab, ids[0])[1]

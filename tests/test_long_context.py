@@ -8,7 +8,7 @@ from data.suites.needle import DEPTHS, NAMES, needle_rows
 from data.tasks import TASKS
 from data.versions import live_version
 from models.long_context import cut_windows, needle_cells, predict_long
-from tests.conftest import MAX_TOKENS
+from tests.conftest import BY_LABEL, MAX_TOKENS
 from tests.test_components import values_of
 
 LONG = {"text": " ".join(["dog cat bird"] * 60 + ["great"] + ["house tree"] * 40)}
@@ -58,7 +58,7 @@ def test_texts_that_leave_no_window_are_refused(lab):
         predict_long(lab.serving.predictor("nli"), [both], "mean")
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", BY_LABEL)
 def test_the_needle_stands_where_it_should(name):
     task = TASKS[name]
     for depth in DEPTHS:
