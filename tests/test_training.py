@@ -108,7 +108,8 @@ def test_distilled_rows_keep_the_parents_answers(job, tiny_checkpoint):
             for a, b in zip(before, after, strict=True)
             for p, q in zip(a.probabilities, b.probabilities, strict=True)
         )
-    assert distance["distilled"] < 0.5 * min(distance["replay"], distance["corrections"])
+    assert distance["distilled"] < 0.8 * distance["corrections"]
+    assert distance["distilled"] < 0.2 * distance["replay"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_distilled_rows_keep_the_parents_answers(job, tiny_checkpoint):
         ("[]", r"expected an object; found \[\]"),
         ('{"premise": "A."}', "Hypothesis is empty"),
         ('{"premise": "A.", "hypothesis": "B."}', "label"),
-        ('{"premise": "A.", "hypothesis": "B.", "label": 3}', "label 3 is out of range"),
+        ('{"premise": "A.", "hypothesis": "B.", "label": 3}', "Expected as label an index from 0 to 2; found 3"),
         ('{"premise": "A.", "hypothesis": "B.", "label": "neutral"}', "not supported"),
         ('{"premise": "A.", "hypothesis": "B.", "label": 1, "weight": NaN}', "weight"),
         ('{"premise": "A.", "hypothesis": "B.", "label": 1, "weight": "much"}', "much"),
@@ -339,8 +340,8 @@ def test_batch_without_teachers_has_none(tiny_checkpoint):
     config, tokenizer = (auto.from_pretrained(tiny_checkpoint) for auto in (AutoConfig, AutoTokenizer))
     head = make_head(TASK, {"base": "x"}, config, tokenizer)
     encoded = head.encode([seed_rows(TASK, "gallery")[0]["example"]])
-    assert "teacher" not in collate_rows([(encoded[0], 1, 1.0, None)], head)
-    assert collate_rows([(encoded[0], 1, 1.0, torch.ones(3) / 3)], head)["teacher"].shape == (1, 3)
+    assert "teacher" not in collate_rows([(encoded[0], 1, 1.0, None, ())], head)
+    assert collate_rows([(encoded[0], 1, 1.0, torch.ones(3) / 3, ())], head)["teacher"].shape == (1, 3)
 
 
 @pytest.mark.parametrize(
