@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -12,6 +11,7 @@ from components.alike import Alike, build_alike, hide_alike, look_for_alike
 from components.context import Lab
 from components.counterfactuals import offer_edits
 from components.errors import known_errors
+from components.gallery import filter_gallery, gallery_categories, gallery_choices, pick_sample
 from components.guidance import build_guidance
 from components.last_choices import build_last, keep_label, remember, remember_name, remember_right, restore
 from components.long_text import build_long_text
@@ -22,11 +22,8 @@ from components.toast import build_toast, hide_toast, show_toast
 from components.twins import build_twins, hide, offer
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
 from data.hunting import log_probe
-from data.seed import seed_rows
 from data.tasks import TASKS, get_task
 from data.tasks.spans import Spans, SpanTask
-
-ALL = "all categories"
 
 ALL_METHODS = "all three"
 METHODS = {
@@ -185,21 +182,6 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
     return forms, alike
 
 
-def gallery_categories(task_name: str) -> list[str]:
-    found = {row["category"] for row in seed_rows(get_task(task_name), "gallery")}
-    return [*(c for c in get_task(task_name).categories if c in found), ALL]
-
-
-def gallery_choices(task_name: str, category: str) -> list[tuple[str, int]]:
-    """The gallery's rows of a category, each with its place in the whole gallery."""
-    task = get_task(task_name)
-    return [
-        (highlight.one_line(task, row["example"]), i)
-        for i, row in enumerate(seed_rows(task, "gallery"))
-        if category in (ALL, row["category"])
-    ]
-
-
 def change_task(lab: Lab, task_name: str) -> list[Any]:
     """Shows the task's form and gallery, and no answer."""
     categories = gallery_categories(task_name)
@@ -212,20 +194,6 @@ def change_task(lab: Lab, task_name: str) -> list[Any]:
         None,
         *_unjudged(),
     ]
-
-
-def filter_gallery(lab: Lab, task_name: str, category: str) -> Any:
-    return gr.update(choices=gallery_choices(task_name, category), value=None)
-
-
-def pick_sample(lab: Lab, task_name: str, picked: int) -> list[Any]:
-    """Fills the form with a gallery row and says what it is about."""
-    task = get_task(task_name)
-    row = seed_rows(task, "gallery")[picked]
-    truth = escape(str(highlight.label_text(task, row["example"], row["label"])))
-    about = f"<b>{escape(row['category'])}.</b> {escape(row['note'])} Right answer: <b>{truth}</b>."
-    note = f'<div class="hint">{about}</div>'
-    return [*fill_form(task_name, row["example"]), row["category"], note]
 
 
 @known_errors

@@ -11,6 +11,7 @@ from components import (
     compare,
     files,
     filter_form,
+    gallery,
     highlight,
     probe,
     report_view,
@@ -154,11 +155,11 @@ def test_words_are_shaded_for_the_label_asked_about(lab):
 
 def test_the_gallery_fills_the_form_of_every_task():
     for name in TASKS:
-        for category in probe.gallery_categories(name):
-            for _, index in probe.gallery_choices(name, category)[:2]:
-                *values, spot, _ = probe.pick_sample(None, name, index)
+        for category in gallery.gallery_categories(name):
+            for _, index in gallery.gallery_choices(name, category)[:2]:
+                *values, spot, _ = gallery.pick_sample(None, name, index)
                 read_form(name, values_of(name, None) and ["" if isinstance(v, dict) else v for v in values])
-                assert category in (probe.ALL, spot)
+                assert category in (gallery.ALL, spot)
 
 
 def test_review_pages_edits_deletes_and_undoes(lab):
