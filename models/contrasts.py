@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from data.lexicon import Entry, closed, entries, inflect
+from data.lexicon import Entry, inflect
 from data.tasks import Example
 from models import clauses, conditionals, polarity, roles, substitution, triggers, veridicality
 from models.safety import GENDER
+from models.turned import turned
 from models.wording import Wording, word_set
 
 FIRST_NAMES = frozenset({"female", "male", "unisex"})
@@ -107,10 +108,9 @@ def sentiment_contrasts(example: Example, label: int, rng: random.Random) -> Ite
 
 
 def commonsense_contrasts(example: Example, label: int, rng: random.Random) -> Iterator[Row]:
-    """Another choice made right by exchanging two names or persons, the question without NOT, a choice fewer."""
-    yield from _exchanged(example, label)
-    yield from _without_not(example, label)
-    yield from choice_contrasts(example, label, rng)
+    """Another choice made right: two names or persons exchanged, the question turned round; else a choice fewer."""
+    made = [*_exchanged(example, label), *turned(example, label, rng)]
+    yield from made or choice_contrasts(example, label, rng)
 
 
 def choice_contrasts(example: Example, label: int, rng: random.Random) -> Iterator[Row]:
@@ -151,18 +151,3 @@ def _exchanged(example: Example, label: int) -> Iterator[Row]:
 
 def _form(group: substitution.Group, like: Entry) -> str:
     return inflect(group.word_class, group.lemma, like.form) if group.word_class != "surname" else group.lemma
-
-
-def _without_not(example: Example, label: int) -> Iterator[Row]:
-    """With two choices, the other one answers the question without its NOT."""
-    words = Wording.of(example["question"])
-    nots = [i for i, low in enumerate(words.low) if low in closed()["negation"]]
-    if len(example["choices"]) != 2 or len(nots) != 1 or words.low[nots[0]] != "not":
-        return
-    if words.low[:1] not in (("which",), ("what",), ("who",)) or example["context"] or "_" in example["question"]:
-        return
-    i = nots[0]
-    right = words.after(i)
-    plain = not words.before(i) or right in ("be", "have") or any(e.form == "base" for e in entries(right))
-    if plain or words.before(i) in ("is", "are", "was", "were"):
-        yield {**example, "question": str(words.without(i, i + 1))}, 1 - label, "question without not"

@@ -98,6 +98,18 @@ def _clashes() -> dict[str, frozenset[int]]:
 
 
 @lru_cache(maxsize=1)
+def scales() -> dict[str, str]:
+    """A word that compares -> the word for the other end of its scale: `first` -> `last`, `heavier` -> `lighter`."""
+    found: dict[str, str] = {}
+    for one, (other,) in _lines("scales.tsv"):
+        ends = [adjective_forms(word) for word in (one, other)]
+        for form in ends[0].keys() - ({"positive"} if len(ends[0]) > 1 else set()):
+            found.setdefault(ends[0][form], ends[1][form])
+            found.setdefault(ends[1][form], ends[0][form])
+    return found
+
+
+@lru_cache(maxsize=1)
 def number_words() -> dict[str, int]:
     """`twelve` -> 12, `thirty-two` -> 32; up to ninety-nine."""
     simple = {words[0]: int(value) for value, words in _lines("numbers.tsv")}
