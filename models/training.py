@@ -41,6 +41,7 @@ from models.device import choose_device, describe, has_bf16
 from models.distributed import leads, processes, take_device
 from models.folders import inherited, read_card, save_version
 from models.heads import make_head, narrow
+from models.merged import compute_merged
 from models.placement import is_placed
 from models.recipe import Recipe
 from models.resuming import CHECKPOINT_S, Checkpoints, Interrupted, latest_checkpoint
@@ -120,6 +121,7 @@ def _attempt(
         twins = Rows(held, head.encode([row["example"] for row in held]))
     if adapted and bf16:
         halve_frozen_weights(model)
+    compute_merged(model)
     freeze_layers(model, recipe.frozen_layers)
     if not is_placed(model):
         model.to(device)

@@ -16,6 +16,7 @@ from models.adapters import halve_frozen_weights, trainable_model
 from models.batches import TrainingError, collate_rows, hide_words, read_rows
 from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_rows
 from models.heads import make_head
+from models.merged import compute_merged
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe, parse_options, preset
 from models.registry import STARTERS
@@ -310,6 +311,39 @@ def test_frozen_weights_in_half_the_bits_answer_as_autocast_does(job):
         assert torch.equal(model(**batch).logits, before)
     kept = {p.dtype for p in model.parameters() if p.requires_grad}
     assert kept == {torch.float32}
+
+
+def test_merged_adapters_answer_and_learn_as_peft_has_them(job):
+    folder = job(rows_of())
+    parent = read_card(folder / "parent")
+    batch = {"input_ids": torch.arange(5, 21).view(2, 8), "attention_mask": torch.ones(2, 8, dtype=torch.long)}
+    results = []
+    for merged in (False, True):
+        torch.manual_seed(0)
+        recipe = Recipe.from_dict({"rank": 4})
+        model = trainable_model(folder / "parent", parent, TASK, recipe, torch.device("cpu"))[0].eval()
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:  # a fresh one is zero, and the first factor would have no gradient
+                torch.nn.init.normal_(parameter, std=0.02)
+        if merged:
+            assert compute_merged(model) == 36
+        logits = model(**batch).logits
+        logits.square().sum().backward()
+        results.append((logits, {n: p.grad for n, p in model.named_parameters() if p.requires_grad}))
+    (plain, gradients), (logits, merged_gradients) = results
+    assert torch.allclose(logits, plain, atol=1e-5)
+    for name, gradient in gradients.items():
+        assert torch.allclose(merged_gradients[name], gradient, atol=1e-5 * float(gradient.abs().max() + 1)), name
+
+
+def test_adapters_with_dropout_of_their_own_are_left_to_peft(job):
+    folder = job(rows_of())
+    recipe = Recipe.from_dict({"rank": 4})
+    model = trainable_model(folder / "parent", read_card(folder / "parent"), TASK, recipe, torch.device("cpu"))[0]
+    for module in model.modules():
+        if hasattr(module, "lora_dropout"):
+            module.lora_dropout = torch.nn.ModuleDict({"default": torch.nn.Dropout(0.1)})
+    assert compute_merged(model) == 0
 
 
 def test_loss_of_absent_choices_is_none():
