@@ -182,8 +182,9 @@ def retrain(
     with lab(workspace) as (settings, db):
         changes = {name: value for name, value in (("data", data), ("seed", seed)) if value is not None}
         changes |= recipes.parse_options(options or [])
-        recipe = dataclasses.replace(recipes.preset(preset), **changes)
-        job_id = request_retrain(settings, db, get_task(task), preset, requested_by=settings.annotator, recipe=recipe)
+        chosen = get_task(task)
+        recipe = dataclasses.replace(recipes.preset(preset, chosen.head), **changes)
+        job_id = request_retrain(settings, db, chosen, preset, requested_by=settings.annotator, recipe=recipe)
         if not wait:
             show(
                 {"job": job_id, "state": "queued"},

@@ -38,7 +38,7 @@ from models.evaluation import accuracy
 from models.folders import write_rows
 from models.job_folder import trained_hashes
 from models.predictor import Predictor
-from models.recipe import PRESETS, Recipe
+from models.recipe import Recipe, preset
 from models.registry import STARTERS
 from models.repair import retention_split, stopping_rows, training_rows
 from models.report import evaluation_sets, gate_reasons, make_splits
@@ -53,8 +53,8 @@ GENERAL = {"nli": [("snli", "test"), ("mnli", "test")], "sentiment": [("sst", "t
 NAIVE = Recipe(method="full", data="corrections", precision="fp32", learning_rate=5e-5, epochs=10)
 
 
-def methods(preset: str) -> dict[str, Recipe]:
-    ours = PRESETS[preset]
+def methods(name: str, task: Task) -> dict[str, Recipe]:
+    ours = preset(name, task.head)
     others = {data: dataclasses.replace(ours, data=data) for data in ("replay", "distilled", "phenomenon")}
     return {"corrections": NAIVE, **others}
 
@@ -201,18 +201,18 @@ def main(
     seeds: Annotated[int, typer.Option(help="how many seeds")] = 1,
     first: Annotated[int, typer.Option(help="the first seed")] = 0,
     without: Annotated[list[str] | None, typer.Option(help="leave out corrections, replay or distilled")] = None,
-    preset: Annotated[str, typer.Option()] = "quick",
+    size: Annotated[str, typer.Option("--preset")] = "quick",
     data: Annotated[Path | None, typer.Option(help="folder of public data sets")] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for every row")] = None,
     figure: Annotated[Path | None, typer.Option(help="HTML or PNG file for the means as bars")] = None,
 ) -> None:
     print(describe_machine())
     table = []
-    ways = {name: recipe for name, recipe in methods(preset).items() if name not in (without or [])}
     for chosen in load_suites(task):
         starter = STARTERS / chosen.task.name
         if (suite and chosen.name not in suite) or any(t.label is None for t in chosen.templates):
             continue
+        ways = {name: way for name, way in methods(size, chosen.task).items() if name not in (without or [])}
         general = {"retention": seed_rows(chosen.task, "validation") + retention_split(chosen.task)[1]}
         for name, split in GENERAL[chosen.task.name] if data else []:
             rows = sample(read_split(data, chosen.task, name, split), 300, 0)

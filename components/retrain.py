@@ -128,7 +128,7 @@ def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
         html.append(conflicts_html(lab, task, selection.conflicts))
     if not taught:
         return ["".join(html), "", gr.update(interactive=False)]
-    recipes = read_recipes(*options)
+    recipes = read_recipes(task.head, *options)
     seconds, basis = estimate_seconds(db, task, recipes[0], taught)
     seconds *= len(recipes)
     noun = "example" if taught == 1 else "examples"
@@ -171,11 +171,10 @@ def run_without(
 
 
 def _queue(lab: Lab, annotator: str, task_name: str, size: str, *options: Any, **more: Any) -> Any:
+    task = get_task(task_name)
     queued = [
-        request_retrain(
-            lab.settings, lab.db(), get_task(task_name), size, requested_by=annotator, recipe=recipe, **more
-        )
-        for recipe in read_recipes(size, *options)
+        request_retrain(lab.settings, lab.db(), task, size, requested_by=annotator, recipe=recipe, **more)
+        for recipe in read_recipes(task.head, size, *options)
     ]
     return run_choices(lab, task_name, queued[0])
 

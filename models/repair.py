@@ -19,7 +19,7 @@ from models.siblings import Variant
 
 REPEAT = 4
 """How often a taught example stands in the rows where it has no siblings to stand beside it."""
-MOST_VARIANTS = 20
+MOST_VARIANTS = 30
 """More siblings, or contrasts, of one correction add little."""
 NAMED = 0.3
 """How often the persons of a sibling, and of the contrast beside it, go by name where they may."""

@@ -47,7 +47,14 @@ def run(lab, example, task="nli"):
 
 def plan(data, seeds=1, **numbers):
     """What the Retrain tab's form sends."""
-    return ["quick", data, "lora", seeds, *(str(numbers.get(name, "")) for name in NUMBERS)]
+    return [
+        "sequence_classification",
+        "quick",
+        data,
+        "lora",
+        seeds,
+        *(str(numbers.get(name, "")) for name in NUMBERS),
+    ]
 
 
 def test_the_recipe_form_is_the_preset_with_what_was_set():

@@ -1,5 +1,6 @@
 """A job folder in, a version folder out: learnt, complete, or not there."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -412,3 +413,9 @@ def test_options_are_read_from_texts():
 def test_unknown_preset_lists_the_known_ones():
     with pytest.raises(ValueError, match="quick, balanced, thorough; found 'best'"):
         preset("best")
+
+
+def test_a_preset_takes_fewer_rows_a_step_where_each_has_choices():
+    plain, choices = preset("quick"), preset("quick", "multiple_choice")
+    assert choices.batch_size < plain.batch_size
+    assert dataclasses.replace(choices, batch_size=plain.batch_size) == plain
