@@ -186,6 +186,8 @@ def serve(settings: Settings) -> None:
     try:
         uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3)
     finally:
+        if lab.is_serving:
+            lab.serving.stop()
         if settings.on_stop == "checkpoint":
             from models.worker import stop_worker
 

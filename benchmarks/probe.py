@@ -84,10 +84,13 @@ def questions() -> list[dict[str, Any]]:
 
 
 @contextmanager
-def running(command: list[str], port: int) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+def running(
+    command: list[str], port: int, project: Path = PROJECT
+) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """The process and when it was started, once it shows its page."""
     started = time.perf_counter()
     environment = {**os.environ, "BLINDSPOT_QUEUE_LENGTH": str(2 * max(CLIENTS))}  # none is to be refused
-    process = subprocess.Popen([sys.executable, *command], cwd=PROJECT, stderr=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen([sys.executable, *command], cwd=project, stderr=subprocess.DEVNULL, env=environment)
     try:
         limit = time.monotonic() + START_LIMIT_S
         while time.monotonic() < limit and process.poll() is None:
@@ -109,6 +112,14 @@ def until_answered(url: str, example: dict[str, Any], started: float) -> float:
     return time.perf_counter() - started
 
 
+def settled(predictor: Predictor, threads: int) -> Engine:
+    """An engine that computes in the format that suits it."""
+    engine = Engine(predictor, threads)
+    if not engine.is_settled:
+        engine.settle()
+    return engine
+
+
 def model_alone(plain: Path, rows: list[dict[str, Any]], rounds: int) -> None:
     from transformers import pipeline
 
@@ -116,7 +127,7 @@ def model_alone(plain: Path, rows: list[dict[str, Any]], rounds: int) -> None:
     pipe = pipeline("text-classification", model=str(plain), top_k=None, device="cpu")
     predictor = Predictor.load(STARTERS / TASK.name, choose_device("auto"))
     threads = usable_cores() if predictor.device.type == "cpu" else 1
-    engine = Engine(predictor, threads)
+    engine = settled(predictor, threads)
     batcher = Batcher(threads, usable_cores())
     texts = [{"text": row["premise"], "text_pair": row["hypothesis"]} for row in rows[:COMPARED]]
 
@@ -164,7 +175,7 @@ def clients_table(url: str, peer: str, rows: list[dict[str, Any]], rounds: int, 
 def overhead_table(url: str, peer: str, rows: list[dict[str, Any]], rounds: int, seconds: float, events: int) -> None:
     """The app's share of a probe: what is left of it when the model's time is taken off."""
     predictor = Predictor.load(STARTERS / TASK.name)
-    engine, ways = Engine(predictor, 1), {}
+    engine, ways = settled(predictor, 1), {}
     ways["empty handler"] = queued(peer, "empty", lambda row: ["x"])
     ways["Gradio endpoint"] = queued(url, "predict", lambda row: [TASK.name, row, ""])
     ways["route"] = routed(url, TASK.name)

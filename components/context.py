@@ -37,25 +37,31 @@ class Lab:
 
     @property
     def serving(self) -> Serving:
-        """The live predictors; waits for `start_serving` to have brought them up."""
+        """What answers; waits until `start_serving` has imported the models' code, not for any model."""
         return self._serving.result()
 
     @property
     def is_serving(self) -> bool:
-        """Whether the live predictors are up."""
+        """Whether the models' code is imported, so that versions are loaded or can be asked for."""
         return self._serving.done() and self._serving.exception() is None
 
+    def is_loaded(self, task: str) -> bool:
+        """Whether the task's live version answers."""
+        return self.is_serving and task in self.serving.loaded
+
     def start_serving(self) -> None:
-        """Imports the models' code and loads the live versions in a thread, so that the page is up before."""
+        """Imports the models' code and loads the live versions in a thread, so that the page is up before.
+
+        A probe that comes meanwhile waits for its own version alone.
+        """
 
         def start() -> None:
             try:
                 from models.serving import Serving
 
                 serving = Serving(self.settings, self.db, self.metrics)
-                serving.refresh()
-                self._serving.set_result(serving)
                 serving.start()
+                self._serving.set_result(serving)
             except BaseException as error:
                 self._serving.set_exception(error)
 
@@ -64,9 +70,9 @@ class Lab:
     def missing_models(self) -> list[str]:
         """Tasks whose live version is not loaded yet. Raises StoreError, and what kept the models from loading."""
         live = live_versions(self.db())
-        if not self._serving.done():
-            return list(live)
-        return [task for task in live if task not in self.serving.loaded]
+        if self._serving.done():
+            self._serving.result()
+        return [task for task in live if not self.is_loaded(task)]
 
     def db(self) -> Database:
         """The calling thread's connection to the store. Raises StoreError."""

@@ -38,7 +38,7 @@ def add_routes(app: FastAPI, lab: Lab) -> None:
             task = get_task(question.task)
             parsed = [task.parse_example(example) for example in question.examples]
             # in a thread: a version that is not loaded yet takes seconds
-            if question.version or not lab.is_serving:
+            if question.version or not lab.is_loaded(task.name):
                 await asyncio.to_thread(lambda: lab.serving.engine(task.name, question.version))
             asked = [lab.serving.submit(task.name, example, question.version) for example in parsed]
             predictions = await asyncio.gather(*(asyncio.wrap_future(answer) for _, answer in asked))

@@ -24,24 +24,34 @@ log = logging.getLogger("blindspot.serving")
 class Engine:
     """`predictor` with replicas of it that share its weights, one a thread; they answer, it explains.
 
-    `precision`: `auto` computes in bfloat16 where the hardware has it, the answers to the task's own rows stay within
-    TOLERANCE and it is faster; `fp32` never does.
+    It answers in float32 at once, and from `settle` on in what suits it: with `precision` `auto` in bfloat16 where
+    the hardware has it, the answers to the task's own rows stay within TOLERANCE and it is faster; `fp32` never does.
     """
 
     def __init__(self, predictor: Predictor, threads: int, precision: str = "auto") -> None:
         self.predictor = predictor
         self.version_id = predictor.version_id
         self.precision = "fp32"
-        answers = predictor if predictor.device.type == "cuda" else predictor.replica()
         full = next(predictor.model.parameters()).dtype == torch.float32
-        if precision == "auto" and full and has_bf16(predictor.device):
-            halved = predictor.replica(torch.bfloat16)
-            if is_close_and_faster(answers, halved):
-                answers, self.precision = halved, "bf16"
-        self.replicas: list[Predictor] = [answers, *(answers.replica() for _ in range(threads - 1))]
-        self.size_bytes = _size_bytes(predictor) + (_size_bytes(answers) if self.precision == "bf16" else 0)
-        first = seed_rows(predictor.task, "gallery")[0]["example"]
-        self.answer(predictor.encode([first]))  # the first answer is slow, and a misfit shows before it is live
+        self.is_settled = not (precision == "auto" and full and has_bf16(predictor.device))
+        self.threads = threads
+        self.size_bytes = _size_bytes(predictor)
+        self._take(predictor if predictor.device.type == "cuda" else predictor.replica())
+
+    def settle(self) -> None:
+        """Tries bfloat16, which takes seconds, and goes over to it if it suits; probes are answered meanwhile."""
+        self.is_settled = True
+        halved = self.predictor.replica(torch.bfloat16)
+        if is_close_and_faster(self.predictor.replica(), halved):
+            self._take(halved)
+            self.precision = "bf16"
+            self.size_bytes += _size_bytes(halved)
+
+    def _take(self, answers: Predictor) -> None:
+        """Lets `answers` and replicas of it answer from now on."""
+        first = answers.encode([seed_rows(answers.task, "gallery")[0]["example"]])
+        answers.answers(first)  # the first answer is slow, and a misfit shows before it is live
+        self.replicas: list[Predictor] = [answers, *(answers.replica() for _ in range(self.threads - 1))]
 
     def answer(self, encoded: Sequence[Any], thread: int = 0) -> list[Prediction]:
         """One prediction for each, in order, computed as one batch."""
@@ -54,14 +64,13 @@ def is_close_and_faster(exact: Predictor, other: Predictor) -> bool:
     encoded = exact.encode(rows)
     pairs = zip(exact.answers(encoded), other.answers(encoded), strict=True)
     worst = max(abs(p - q) for a, b in pairs for p, q in zip(a.probabilities, b.probabilities, strict=True))
-    times = []
-    for predictor in (exact, other):
-        seconds = []
-        for _ in range(5):
+    seconds: list[list[float]] = [[], []]
+    for _ in range(5):
+        for predictor, taken in zip((exact, other), seconds, strict=True):  # in turn: probes may come meanwhile
             start = time.perf_counter()
             predictor.answers(encoded[:8])
-            seconds.append(time.perf_counter() - start)
-        times.append(statistics.median(seconds))
+            taken.append(time.perf_counter() - start)
+    times = [statistics.median(taken) for taken in seconds]
     log.info(
         "%s in bfloat16: probabilities differ by at most %.4f, %.1f instead of %.1f ms",
         exact.version_id, worst, 1000 * times[1], 1000 * times[0],

@@ -73,6 +73,7 @@ class Serving:
         self._others: OrderedDict[str, Engine] = OrderedDict()
         self._loading = threading.Lock()
         self._stop = threading.Event()
+        self._watcher: threading.Thread | None = None
 
     @property
     def loaded(self) -> set[str]:
@@ -135,20 +136,30 @@ class Serving:
                     log.error("task %s: %s cannot be loaded: %s", task, version_id, error)
                 self.problems[task] = f"{version_id} cannot be loaded: {error}{kept}"
 
+    def settle(self) -> None:
+        """Lets one loaded version choose the format it computes in, the live ones first."""
+        for engine in self.engines:
+            if not engine.is_settled and not self._stop.is_set():
+                engine.settle()
+                with self._loading:
+                    self._shrink()
+                return
+
     def start(self, every_s: float = 1.0) -> threading.Thread:
-        """Refreshes in a thread, at once and then every second, until `stop`."""
+        """Refreshes in a thread, at once and then every second, until `stop`; settles one version each time."""
 
         def loop() -> None:
             while not self._stop.is_set():
                 try:
                     self.refresh()
+                    self.settle()
                 except Exception:
                     log.exception("refresh failed")
                 self._stop.wait(every_s)
 
-        thread = threading.Thread(target=loop, name="serving", daemon=True)
-        thread.start()
-        return thread
+        self._watcher = threading.Thread(target=loop, name="serving", daemon=True)
+        self._watcher.start()
+        return self._watcher
 
     def gpu_bytes(self) -> int:
         """GPU memory that the models take."""
@@ -157,6 +168,8 @@ class Serving:
     def stop(self) -> None:
         """Answers what was asked, then ends the threads."""
         self._stop.set()
+        if self._watcher is not None:  # torch aborts the process that ends while it computes
+            self._watcher.join(30)
         self.batcher.stop()
 
     def _load(self, version_id: str) -> Engine:

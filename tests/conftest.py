@@ -136,6 +136,7 @@ def lab(tiny_settings: Settings) -> Iterator[Lab]:
     """What the tabs' handlers work with, its tiny live models answering."""
     lab = Lab(tiny_settings)
     lab.start_serving()
+    lab.serving.refresh()  # waits until they are loaded
     yield lab
     lab.serving.stop()
 
@@ -149,6 +150,7 @@ def lm_lab(settings: Settings, store: Database, tiny_lm: Path, monkeypatch: pyte
     promote_version(store, register_pretrained(settings, store, "sentiment", str(tiny_lm)), by="test")
     lab = Lab(settings)
     lab.start_serving()
+    lab.serving.refresh()  # waits until they are loaded
     yield lab
     lab.serving.stop()
 

@@ -115,12 +115,14 @@ def test_bfloat16_serves_where_it_is_close_and_faster(tiny_settings, tiny_store,
     monkeypatch.setattr(engine_module, "has_bf16", lambda device: True)
     monkeypatch.setattr(engine_module, "is_close_and_faster", lambda exact, other: True)
     engine = Engine(predictor, threads=2)
-    assert engine.precision == "bf16"
+    assert (engine.precision, engine.is_settled) == ("fp32", False)  # it answers before it has tried
+    engine.settle()
+    assert (engine.precision, engine.is_settled) == ("bf16", True)
     assert {next(r.model.parameters()).dtype for r in engine.replicas} == {torch.bfloat16}
     examples = [row["example"] for row in seed_rows(TASKS[task], "validation")[:8]]
     for said, exact in zip(engine.answer(predictor.encode(examples)), predictor.predict(examples), strict=True):
         assert said.probabilities == pytest.approx(exact.probabilities, abs=0.1)
-    assert Engine(predictor, 1, precision="fp32").precision == "fp32"
+    assert Engine(predictor, 1, precision="fp32").is_settled
 
 
 def test_format_whose_answers_differ_is_not_taken(predictor):
