@@ -363,6 +363,8 @@ def rollback(task: TaskName, as_json: AsJson = False, workspace: Workspace = Non
 def export_version(
     version: str,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is not there yet")],
+    onnx: Annotated[bool, typer.Option("--onnx", help="An ONNX file too, checked against torch")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="And one in eight bits, measured in the model card")] = False,
     workspace: Workspace = None,
 ) -> None:
     """Write a version as a plain Hugging Face folder, the adapter merged and the temperature in the head."""
@@ -370,7 +372,7 @@ def export_version(
     from models.registry import folder_of
 
     with lab(workspace) as (settings, db):
-        say(f"{version} written: {export_model(folder_of(settings, db, version), output)}")
+        say(f"{version} written: {export_model(folder_of(settings, db, version), output, onnx=onnx, int8=int8)}")
 
 
 @app.command("add-model")

@@ -7,11 +7,13 @@ from typing import Any
 
 from models.folders import CARD, write_json
 
+README = "README.md"
+
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:
     """Writes `version.json` and `README.md` into a version folder that is not yet in use."""
     write_json(folder / CARD, card)
-    (folder / "README.md").write_text(card_text(card), encoding="utf-8")
+    (folder / README).write_text(card_text(card), encoding="utf-8")
 
 
 def card_text(card: dict[str, Any]) -> str:

@@ -86,8 +86,11 @@ def test_an_exported_language_model_is_a_plain_one(lm_lab, settings, store, tmp_
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from models.export import export_model
+    from models.onnx_export import ExportError
 
     version_id = live_version(store, "sentiment")
+    with pytest.raises(ExportError, match="is a causal language model"):
+        export_model(folder_of(settings, store, version_id), tmp_path / "out", onnx=True)
     assert lm_lab.serving.loaded == {"sentiment"}  # the library must not load in two threads at once
     folder = export_model(folder_of(settings, store, version_id), tmp_path / "out")
     assert AutoModelForCausalLM.from_pretrained(folder).config.architectures == ["GPT2LMHeadModel"]
