@@ -25,6 +25,7 @@ from components.shell import (
     wait_for,
 )
 from components.shell_backups import backup_store, restore_store
+from components.shell_models import export_version, push_version
 from components.shell_users import users
 from data import jobs, versions
 from data.plain_text import evaluation_text, report_text, share
@@ -45,6 +46,8 @@ app.add_typer(suites_app, name="suites")
 app.add_typer(users, name="users")
 app.command("backup")(backup_store)
 app.command("restore")(restore_store)
+app.command("export-model")(export_version)
+app.command("push-model")(push_version)
 
 TaskName = Annotated[str, typer.Option("--task", help="nli, sentiment, commonsense or labels")]
 Workspace = Annotated[Path | None, typer.Option(help="Where everything is kept [default: workspace]")]
@@ -357,22 +360,6 @@ def rollback(task: TaskName, as_json: AsJson = False, workspace: Workspace = Non
     with lab(workspace) as (settings, db):
         before, live = versions.roll_back(db, get_task(task).name, by=settings.annotator)
         show({"live": live, "before": before}, as_json, f"{live} answers now; before it {before}.")
-
-
-@app.command("export-model")
-def export_version(
-    version: str,
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is not there yet")],
-    onnx: Annotated[bool, typer.Option("--onnx", help="An ONNX file too, checked against torch")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="And one in eight bits, measured in the model card")] = False,
-    workspace: Workspace = None,
-) -> None:
-    """Write a version as a plain Hugging Face folder, the adapter merged and the temperature in the head."""
-    from models.export import export_model
-    from models.registry import folder_of
-
-    with lab(workspace) as (settings, db):
-        say(f"{version} written: {export_model(folder_of(settings, db, version), output, onnx=onnx, int8=int8)}")
 
 
 @app.command("add-model")

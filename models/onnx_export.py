@@ -16,6 +16,7 @@ import torch
 
 from data.seed import seed_rows
 from models.checkpoint import Checkpoint
+from models.folders import CheckpointError
 from models.heads import ChoiceHead, PairHead
 from models.inputs import Batch
 from models.predictor import Predictor
@@ -31,7 +32,7 @@ CHECKED_ROWS, BATCH_SIZES = 48, (1, 3, 16)
 TIMED_ROUNDS = 20
 
 
-class ExportError(RuntimeError):
+class ExportError(CheckpointError):
     """The version cannot be taken away in this form; the message says why and what to do."""
 
 
