@@ -59,7 +59,7 @@ def test_version_is_uploaded_with_its_card_and_private(hub, push):
     result = push("ann/mine")
     assert result.exit_code == 0, result.output
     sent = {path: (json.loads(body) if path.startswith("/api/repos") else body) for path, body, _ in hub}
-    assert sent["/api/repos/create"]["private"] is True
+    assert sent["/api/repos/create"]["visibility"] == "private"
     (commit,) = (body for path, body in sent.items() if "/commit/" in path)
     lines = [json.loads(line) for line in commit.splitlines()]
     files = {line["value"]["path"] for line in lines if line["key"] == "file"}
