@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from data.scripts import apart
 from data.tasks import Example, Task
 
 LIMIT_S = 0.06
@@ -81,7 +82,8 @@ def alike_examples(db: Database, task: Task, example: Example, *, limit: int = 8
 
 
 def words_of(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+    """In lower case, as the index has them."""
+    return re.findall(r"\w+", apart(text.lower()))
 
 
 def share_of_words(one: set[str], other: set[str]) -> float:
@@ -92,7 +94,10 @@ def share_of_words(one: set[str], other: set[str]) -> float:
 def _queries(db: Database, words: set[str]) -> Iterator[Iterator[tuple[int, str]]]:
     """Cursors over (id, text), one for each question."""
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM examples").fetchone()
-    shares = {word: _share_of_rows(db, word, last) for word in sorted(words, key=len)[-MOST_WORDS:]}
+    shares = {
+        word: _share_of_rows(db, word, last)
+        for word in sorted(words, key=lambda word: (len(word), word))[-MOST_WORDS:]
+    }
     known = sorted((word for word, share in shares.items() if share > 0), key=shares.__getitem__)
     rare = [word for word in known if shares[word] < COMMON or last < 10 * SAMPLE] or known[:THIRDS]
     if not rare:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from data.roles import require, sign
+from data.scripts import apart
 from data.settling import settle, settle_examples
 from data.steps import begin_step, change_verdicts, record_new
 from data.store import now, writing
@@ -289,13 +290,17 @@ def _example_id(db: Database, task: Task, example: Example, time: str) -> int:
     ).fetchone()
     if found:
         return found[0]
+    text = task.text_of(example)
+    words = apart(text)
     return db.conn.execute(
-        "INSERT INTO examples (task, content_hash, fields, text, split, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO examples (task, content_hash, fields, text, words, split, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             task.name,
             content_hash,
             json.dumps(example, ensure_ascii=False),
-            task.text_of(example),
+            text,
+            None if words == text else words,
             task.split_of(example),
             time,
         ],

@@ -300,3 +300,35 @@ def m009_jobs_go_on(db: Database) -> None:
     db.execute("CREATE INDEX jobs_by_state ON jobs (state, created_at)")
     db["jobs"].add_column("priority", int, not_null_default=0)
     db["jobs"].add_column("attempts", int, not_null_default=0)
+
+
+@migrations()
+def m010_any_script(db: Database) -> None:
+    """Texts of scripts that part no words by spaces are found by any part of them: `words` is what the full-text
+    index holds of an example, NULL where that is its text."""
+    from data.scripts import apart
+
+    db["examples"].disable_fts()
+    db["examples"].add_column("words", str)
+    db.conn.create_function("apart", 1, apart)
+    db.executescript(
+        """
+        UPDATE examples SET words = apart(text) WHERE apart(text) != text;
+        CREATE VIEW examples_index AS SELECT id, coalesce(words, text) AS text FROM examples;
+        CREATE VIRTUAL TABLE examples_fts USING fts5(
+            text, content='examples_index', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+        CREATE TRIGGER examples_fts_insert AFTER INSERT ON examples BEGIN
+            INSERT INTO examples_fts (rowid, text) VALUES (new.id, coalesce(new.words, new.text));
+        END;
+        CREATE TRIGGER examples_fts_delete AFTER DELETE ON examples BEGIN
+            INSERT INTO examples_fts (examples_fts, rowid, text)
+                VALUES ('delete', old.id, coalesce(old.words, old.text));
+        END;
+        CREATE TRIGGER examples_fts_update AFTER UPDATE OF text, words ON examples BEGIN
+            INSERT INTO examples_fts (examples_fts, rowid, text)
+                VALUES ('delete', old.id, coalesce(old.words, old.text));
+            INSERT INTO examples_fts (rowid, text) VALUES (new.id, coalesce(new.words, new.text));
+        END;
+        INSERT INTO examples_fts (examples_fts) VALUES ('rebuild');
+        """
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from data.scripts import apart
 from data.tasks import Task, clean_text, get_task
 from data.tasks.base import MAX_CHOICES
 from data.versions import get_version
@@ -211,7 +212,7 @@ def conditions(db: Database, filters: Filters) -> tuple[str, dict[str, Any], str
         clauses.append("v.id IN (SELECT value FROM json_each(:ids))")
         values["ids"] = json.dumps([int(number) for number in re.findall(r"\d+", listed[1])])
     elif search:
-        words = db.quote_fts(search) or '""'  # a lone quote finds nothing
+        words = apart(db.quote_fts(search)) or '""'  # a lone quote finds nothing
     return " AND ".join(clauses), values, words
 
 
