@@ -29,6 +29,7 @@ from components.dashboard import build_dashboard
 from components.figures import plotly_source
 from components.files import EXPORTS
 from components.guard import Guard, Rate
+from components.languages.page import translate_page
 from components.login import add_login, check_exposure, user_name
 from components.probe import build_probe
 from components.retrain import build_retrain
@@ -95,6 +96,7 @@ def build_page(lab: Lab) -> gr.Blocks:
         page.load(None, None, None, js=SHORTCUTS)
         page.load(None, None, None, js=FIGURE_TOOLS)
         page.load(None, None, None, js=MARK_SELECTION)
+    translate_page(page, lab.settings.language)
     return page
 
 
@@ -204,6 +206,9 @@ def main() -> None:
     parser.add_argument(
         "--insecure", action="store_true", help="let other machines reach a page that has no accounts"
     )
+    parser.add_argument(
+        "--language", metavar="CODE", help="what the page speaks, en or zh; else as each browser asks"
+    )
     parser.add_argument("--executor", choices=("local", "ray"), help="where jobs are trained")
     parser.add_argument("--ray-address", metavar="ADDR", help="the cluster's, such as auto or 10.0.0.5:6379")
     parser.add_argument("--train-workers", type=int, metavar="N", help="processes that train one job together")
@@ -219,6 +224,7 @@ def main() -> None:
             executor=arguments.executor,
             ray_address=arguments.ray_address,
             train_workers=arguments.train_workers,
+            language=arguments.language,
         )
         set_up_logs(settings.log_format)
         serve(settings)

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+LANGUAGES = ("en", "zh")
+"""What the page can speak."""
+
 PROJECT = Path(__file__).resolve().parent
 DEFAULT_WORKSPACE = "workspace"
 
@@ -20,6 +23,8 @@ class Settings:
     """For a task, the folder or Hub name of a model that takes the starter's place at first."""
     annotator: str = "me"
     """The name that the page offers to sign verdicts with."""
+    language: str = ""
+    """What the page speaks, one of `LANGUAGES`; empty: what each person's browser asks for."""
 
     retention_budget: float = 1.0
     contrast_budget: float = 5.0
@@ -117,6 +122,7 @@ def read_settings(
     executor: str | None = None,
     ray_address: str | None = None,
     train_workers: int | None = None,
+    language: str | None = None,
 ) -> Settings:
     """Settings from the given flags, else from BLINDSPOT_* variables, else the defaults.
 
@@ -139,6 +145,7 @@ def read_settings(
         session_hours=float(env("BLINDSPOT_SESSION_HOURS") or Settings.session_hours),
         https=env("BLINDSPOT_HTTPS") == "1",
         annotator=env("BLINDSPOT_ANNOTATOR") or env("USER") or Settings.annotator,
+        language=_one_of("--language", language or env("BLINDSPOT_LANGUAGE") or Settings.language, ("", *LANGUAGES)),
         retention_budget=float(env("BLINDSPOT_RETENTION_BUDGET") or Settings.retention_budget),
         backup_hours=float(env("BLINDSPOT_BACKUP_HOURS") or Settings.backup_hours),
         train_on=_one_of(
@@ -170,5 +177,5 @@ def read_settings(
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        raise ValueError(f"Expected as {name} {' or '.join(allowed)}; found {value!r}.")
+        raise ValueError(f"Expected as {name} {' or '.join(filter(None, allowed))}; found {value!r}.")
     return value

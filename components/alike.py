@@ -11,6 +11,7 @@ import gradio as gr
 
 from components import highlight
 from components.context import Lab
+from components.languages import t
 from components.review import open_in_review
 from components.task_form import read_form
 from data.roles import sign
@@ -82,10 +83,14 @@ def alike_html(task_name: str, found: dict[str, Any], me: str) -> str:
     index = task.parse_label(found["expected_label"], example)
     label = escape(highlight.shorten(highlight.label_text(task, example, index), 60))
     mine = found["annotator"] == me
-    who = "You" if mine else escape(found["annotator"])
-    what = f"corrected to <b>{label}</b>" if found["kind"] == "correction" else f"<b>{label}</b> confirmed"
-    what += "" if mine else f" by {who}"
+    who = t("You") if mine else escape(found["annotator"])
+    what = t(
+        "corrected to {label}" if found["kind"] == "correction" else "{label} confirmed", label=f"<b>{label}</b>"
+    )
+    what += "" if mine else t(" by {who}", who=who)
     if found["exact"]:
-        return f'<div class="alike" role="status">{who} flagged this very example already ({what}).</div>'
-    text = highlight.example_text(task, example, 160)
-    return f'<div class="alike" role="status">{who} flagged nearly the same already: <q>{text}</q> ({what}).</div>'
+        words = t("{who} flagged this very example already ({what}).", who=who, what=what)
+    else:
+        text = f"<q>{highlight.example_text(task, example, 160)}</q>"
+        words = t("{who} flagged nearly the same already: {text} ({what}).", who=who, text=text, what=what)
+    return f'<div class="alike" role="status">{words}</div>'

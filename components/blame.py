@@ -82,7 +82,7 @@ def find_blame(lab: Lab, job_id: str, chosen: str | None) -> list[Any]:
         return [nobody, gr.update(visible=False), gr.update(visible=False)]
     lines = "".join(
         f"<tr><td>{highlight.example_text(task, one.row['example'], 200)}</td>"
-        f"<td>{escape(task.label_text(one.row['label'], one.row['example']))}</td>"
+        f"<td>{escape(highlight.label_text(task, one.row['example'], one.row['label']))}</td>"
         f'<td>{escape(one.row["category"])}</td><td class="num">{one.score:+.2f}</td></tr>'
         for one in against
     )

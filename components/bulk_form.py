@@ -11,6 +11,7 @@ from components import highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.filter_form import read_filters
+from components.languages import named, t
 from components.toast import show_toast
 from data.bulk import apply, preview
 from data.queries import facets
@@ -23,6 +24,7 @@ ACTS = {
     "Assign the second look": "assign",
     "Delete": "archive",
 }
+HEAD = '<tr><th>from</th><th>to</th><th class="num">rows</th></tr>'
 HINT = (
     '<div class="hint">Acts on all rows that the filters above find, not on the page alone. You see what changes '
     "before anything does, and can undo it whole.</div>"
@@ -56,7 +58,7 @@ def offer_values(lab: Lab, task_name: str, act: str) -> list[Any]:
         "assign": facets(lab.db(), task_name)["annotator"],
         "archive": [],
     }[act]
-    return [gr.update(choices=choices, visible=act != "archive"), "", gr.update(visible=False)]
+    return [gr.update(choices=named(choices), visible=act != "archive"), "", gr.update(visible=False)]
 
 
 @known_errors
@@ -65,18 +67,19 @@ def show_preview(lab: Lab, act: str, value: str | None, task_name: str, *filters
     found = preview(lab.db(), read_filters(task_name, *filters)[0], ACTS[act], value or "")
     count = sum(found["changes"].values())
     lines = "".join(
-        f"<tr><td>{escape(before) or 'nobody'}</td><td>{escape(after) or 'nobody'}</td>"
+        f"<tr><td>{escape(t(before or 'nobody'))}</td><td>{escape(t(after or 'nobody'))}</td>"
         f'<td class="num">{n:,}</td></tr>'
         for (before, after), n in sorted(found["changes"].items(), key=lambda item: -item[1])
     )
-    html = f'<div class="hint">Of {found["matching"]:,} rows found, {count:,} change.</div>'
+    found_rows = t("Of {found} rows found, {count} change.", found=f"{found['matching']:,}", count=f"{count:,}")
+    html = f'<div class="hint">{found_rows}</div>'
     if lines:
-        html += f'<table class="plain"><tr><th>from</th><th>to</th><th class="num">rows</th></tr>{lines}</table>'
+        html += f'<table class="plain">{t(HEAD)}{lines}</table>'
     if found["refused"]:
         reasons = "\n".join(f"{n:,} rows cannot: {reason}" for reason, n in found["refused"].items())
         html += highlight.problem(reasons)
     plan = {"ids": found["ids"], "act": ACTS[act], "value": value or ""} if count else None
-    return [html, gr.update(visible=bool(count), value=f"Change {count:,} rows"), plan]
+    return [html, gr.update(visible=bool(count), value=t("Change {count} rows", count=f"{count:,}")), plan]
 
 
 @known_errors
@@ -85,5 +88,5 @@ def apply_plan(lab: Lab, plan: dict[str, Any] | None, annotator: str) -> list[An
     if plan is None:
         raise ValueError("Look at the preview first.")
     step = apply(lab.db(), plan["ids"], plan["act"], plan["value"], by=annotator)
-    message = "Rows changed." if step else "Nothing was left to change."
+    message = t("Rows changed." if step else "Nothing was left to change.")
     return [*show_toast(message, step), "", gr.update(visible=False), None]

@@ -12,6 +12,7 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import named, t
 from components.report_view import FIRST_CASES, SHOWN_CASES
 from components.task_form import build_forms, read_form, show_group
 from data.examples import select_examples
@@ -27,6 +28,13 @@ SUITE_ROWS, ROWS_OF_EACH = 100, 20
 MOST_VERSIONS = 3
 CULPRITS = 3
 STORE, SUITES = "everything stored", "all suites"
+SAME = "On {rows} rows of {where} they all give the same answer to {same}, {share} %."
+RIGHT = '<tr><th>version</th><th class="num">right</th><th class="num">95 % interval</th></tr>'
+PAIRS = (
+    '<tr><th>pair</th><th class="num">both right</th><th class="num">first alone</th>'
+    '<th class="num">second alone</th><th class="num">both wrong</th>'
+    '<th class="num">second − first, points, 95 % interval</th></tr>'
+)
 NOTHING = highlight.empty(
     "Nothing compared yet",
     "Choose two or three versions. Then type an example and press Compare, or choose rows that are there.",
@@ -55,7 +63,7 @@ def build_compare(lab: Lab, task: gr.Radio, tab: gr.Tab) -> None:
     quiet = {"queue": False, "show_progress": "hidden"}
     gr.on([tab.select, task.change], lab.bind(show_menus), [task], [versions, where], **quiet)
     task.change(
-        lab.bind(lambda _lab, name: [*show_group(name), NOTHING]), [task], [*forms.all_groups, answers], **quiet
+        lab.bind(lambda _lab, name: [*show_group(name), t(NOTHING)]), [task], [*forms.all_groups, answers], **quiet
     )
     one.click(lab.bind(compare_on_input), [task, versions, *forms.all_inputs], [answers], queue=False)
     many.click(lab.bind(compare_on_rows), [task, versions, where], [answers], queue=False)
@@ -73,7 +81,7 @@ def show_menus(lab: Lab, task_name: str) -> list[Any]:
     names = [suite.name for suite in all_suites(task_name, lab.settings.suites)]
     return [
         gr.update(choices=ids, value=[i for i in (other, live) if i]),
-        gr.update(choices=[STORE, SUITES, *names], value=STORE),
+        gr.update(choices=named([STORE, SUITES, *names]), value=STORE),
     ]
 
 
@@ -136,10 +144,10 @@ def comparison_html(task: Task, found: Any, where: str) -> str:
 
     count, names = len(found.rows), [escape(version) for version in found.versions]
     same = sum(len(set(said)) == 1 for said in zip(*found.answers, strict=True))
+    words = t(SAME, rows=count, where=escape(t(where)), same=same, share=round(100 * same / count))
     html = [
-        f'<div class="panel"><p class="lead">On {count} rows of {escape(where)} they all give the same answer to '
-        f"<b>{same}</b>, {100 * same / count:.0f} %.</p>",
-        '<table class="plain"><tr><th>version</th><th class="num">right</th><th class="num">95 % interval</th></tr>',
+        f'<div class="panel"><p class="lead">{words}</p>',
+        f'<table class="plain">{t(RIGHT)}',
     ]
     for name, hits in zip(names, found.hits, strict=True):
         low, high = share_interval(sum(hits), count)
@@ -148,11 +156,7 @@ def comparison_html(task: Task, found: Any, where: str) -> str:
             f'<td class="num">{100 * low:.1f} to {100 * high:.1f} %</td></tr>'
         )
     html.append(f"</table>{agreement_html(names, found.agreement())}")
-    html.append(
-        '<table class="plain"><tr><th>pair</th><th class="num">both right</th><th class="num">first alone</th>'
-        '<th class="num">second alone</th><th class="num">both wrong</th>'
-        '<th class="num">second − first, points, 95 % interval</th></tr>'
-    )
+    html.append(f'<table class="plain">{t(PAIRS)}')
     for a, b in combinations(range(len(names)), 2):
         pairs = list(zip(found.hits[a], found.hits[b], strict=True))
         low, high = difference_interval(found.hits[a], found.hits[b])
@@ -183,7 +187,7 @@ def agreement_html(names: list[str], shares: list[list[float]]) -> str:
         for name, line in zip(names, shares, strict=True)
     )
     return (
-        f'<table class="plain agreement"><caption>Same answer (% of rows)</caption><tr><th></th>{head}</tr>'
+        f'<table class="plain agreement"><caption>{t("Same answer (% of rows)")}</caption><tr><th></th>{head}</tr>'
         f"{lines}</table>"
     )
 
@@ -255,7 +259,7 @@ def bisect_versions(lab: Lab, task_name: str, versions: list[str], *values: Any)
 
 
 def _short(task: Task, example: Example, label: Any) -> str:
-    return escape(highlight.shorten(task.label_text(label, example), 60))
+    return escape(highlight.shorten(highlight.label_text(task, example, label), 60))
 
 
 def _causes(lab: Lab, task: Task, example: Example, label: int, version: dict[str, Any]) -> str:

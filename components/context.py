@@ -6,14 +6,16 @@ import functools
 import inspect
 import threading
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.context import LocalContext
 from sqlite_utils import Database
 
+from components.languages import browser_language, speaking
 from components.watching import LabCollector, Metrics
 from data.accounts import find_person, has_accounts
 from data.roles import LOCAL, Person, acting_as
@@ -93,6 +95,19 @@ class Lab:
             raise gr.Error("Log in again: reload the page.", print_exception=False)
         return person
 
+    def language(self) -> str:
+        """What the sender of the request that is being answered reads."""
+        if self.settings.language:
+            return self.settings.language
+        request = LocalContext.request.get(None)
+        return browser_language(request.headers.get("accept-language") if request else None)
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """What is done inside is done by whoever sent the request, and said in their language."""
+        with acting_as(self.person()), speaking(self.language()):
+            yield
+
     def bind(self, handler: Callable[..., Any]) -> Callable[..., Any]:
         """`handler` without its first argument, which is this lab, done by whoever sent the request.
 
@@ -106,7 +121,7 @@ class Lab:
                 steps = handler(self, *values)
                 try:
                     while True:
-                        with acting_as(self.person()):  # each step may run in another thread and context
+                        with self._asked():  # each step may run in another thread and context
                             try:
                                 step = next(steps)
                             except StopIteration:
@@ -118,7 +133,7 @@ class Lab:
 
             @functools.wraps(handler)
             def bound(*values: Any) -> Any:
-                with acting_as(self.person()):
+                with self._asked():
                     return handler(self, *values)
 
         hints = typing.get_type_hints(inspect.unwrap(handler))

@@ -6,11 +6,13 @@ from typing import Any
 
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from components.twins import view
 from data.tasks import get_task
 from data.tasks.spans import SpanTask
 
 OFFERED = 8
+ABOUT = "Small edits of your input, {flips} of them with another answer; say what is right"
 
 
 @known_errors
@@ -48,7 +50,7 @@ def offer_edits(lab: Lab, answer: dict[str, Any] | None, category: str) -> list[
         {
             "title": "Counterfactuals",
             "known_by": "as before",
-            "about": f"Small edits of your input, {flips} of them with another answer; say what is right",
+            "about": t(ABOUT, flips=flips),
             "task": task.name,
             "parent": answer["example"],
             "before": before.label,

@@ -12,6 +12,7 @@ from components import highlight, store_figures
 from components.context import Lab
 from components.errors import known_errors
 from components.figures import confusion
+from components.languages import t
 from data.hunting import economics
 from data.queries import judged_confidences, weekly_failures
 from data.second_look import agreement
@@ -82,7 +83,7 @@ def _fill(texts: Sequence[tuple[str, str]], figures: Sequence[go.Figure | None])
     updates: list[Any] = []
     for (title, advice), figure in zip(texts, figures, strict=True):
         updates += [
-            gr.update(value=highlight.empty(title, advice), visible=figure is None),
+            gr.update(value=t(highlight.empty(title, advice)), visible=figure is None),
             gr.update(value=figure, visible=figure is not None),
         ]
     return updates

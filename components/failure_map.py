@@ -9,6 +9,7 @@ import gradio as gr
 from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data.queries import Filters, find_verdicts
 from data.tasks import Task, get_task
 from data.versions import lineage, live_version
@@ -37,7 +38,7 @@ def build_failure_map(lab: Lab, task: gr.Radio) -> None:
         words = gr.HTML(NOT_DRAWN)
         plot = gr.Plot(show_label=False, visible=False, elem_id="review-map")
     gr.on([draw.click, colour.input], lab.bind(show_map), [task, colour], [words, plot], queue=False)
-    task.change(lambda: [NOT_DRAWN, gr.update(visible=False)], None, [words, plot], queue=False)
+    task.change(lab.bind(lambda _lab: [t(NOT_DRAWN), gr.update(visible=False)]), None, [words, plot], queue=False)
 
 
 @known_errors
@@ -49,7 +50,8 @@ def show_map(lab: Lab, task_name: str, colour: str) -> list[Any]:
     rows = find_verdicts(lab.db(), Filters(task=task_name, kind="correction"), limit=MOST)
     if len(rows) < FEWEST:
         few = highlight.empty(
-            "Too few corrections", f"The map takes at least {FEWEST}; flag some wrong answers first."
+            t("Too few corrections"),
+            t("The map takes at least {count}; flag some wrong answers first.", count=FEWEST),
         )
         return [few, gr.update(visible=False)]
     texts = [highlight.one_line(task, row["example"], 10**6) for row in rows]
@@ -63,7 +65,7 @@ def show_map(lab: Lab, task_name: str, colour: str) -> list[Any]:
     figure = figures.scatter_map(
         lay_out(vectors), groups, [highlight.shorten(t, 120) for t in texts], [r["id"] for r in rows], colour
     )
-    hint = '<div class="hint">Draw round some points with the lasso: the table above shows them.</div>'
+    hint = t('<div class="hint">Draw round some points with the lasso: the table above shows them.</div>')
     return [hint, gr.update(value=figure, visible=True)]
 
 

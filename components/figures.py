@@ -9,6 +9,8 @@ from typing import Any
 import narwhals.stable.v1  # noqa: F401
 import plotly.graph_objects as go
 
+from components.languages import t
+
 ACCENT = "#4f69df"
 OPPOSE = "#d0661f"
 MUTED = "#8a93a5"
@@ -256,14 +258,19 @@ def running_mean(values: list[float], window: int = 9) -> list[float]:
 
 
 def finish(figure: go.Figure, title: str, height: int, left: bool = False, below: int = 56) -> go.Figure:
-    """The figure in the page's type and grey (the page's style sheet sets its text in the ink of light or dark).
+    """The figure in the reader's language and the page's type and grey (the style sheet sets its text in the ink of
+    light or dark).
 
     The legend lies `below` the axis by so many pixels, where any number of entries pushes nothing off; `left` says
     that the categories stand on the vertical axis.
     """
+    for trace in figure.data:
+        trace.name = trace.name and t(trace.name)
+    for one in (*figure.select_xaxes(), *figure.select_yaxes()):
+        one.title.text = one.title.text and t(one.title.text)
     inner = max(height - 110, 60)
     figure.update_layout(
-        title={"text": title, "font": {"size": 15}, "x": 0.01, "xanchor": "left", "y": 0.98, "yanchor": "top"},
+        title={"text": t(title), "font": {"size": 15}, "x": 0.01, "xanchor": "left", "y": 0.98, "yanchor": "top"},
         height=height,
         margin={"l": 60, "r": 20, "t": 46, "b": 50},
         paper_bgcolor="rgba(0,0,0,0)",

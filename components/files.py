@@ -15,6 +15,7 @@ from components import highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.filter_form import read_filters
+from components.languages import t
 from components.toast import show_toast
 from data.formats import SUFFIXES
 from data.steps import step_of
@@ -83,7 +84,7 @@ def preview_import(lab: Lab, task_name: str, path: str | None, annotator: str, s
         parsed, known = without_known(lab.db(), task, parsed, annotator)
     return [
         import_summary(task, parsed, known),
-        gr.update(visible=bool(parsed.rows), value=f"Import {len(parsed.rows):,} rows"),
+        gr.update(visible=bool(parsed.rows), value=t("Import {count} rows", count=f"{len(parsed.rows):,}")),
     ]
 
 
@@ -130,7 +131,7 @@ def import_upload(
     if ask and len(parsed.rows) <= MOST_ANSWERED:
         answers = answer_rows(lab.serving.predictor(task_name), parsed.rows)
     elif any(row.kind is None for row in parsed.rows):
-        unasked = " Rows that do not say what they are count as corrections: the model was not asked."
+        unasked = t(" Rows that do not say what they are count as corrections: the model was not asked.")
     ids = import_rows(
         lab.db(),
         task,
@@ -139,8 +140,11 @@ def import_upload(
         answers=answers,
         on_progress=lambda done, total: progress((done, total), desc="Importing", unit="rows"),
     )
-    message = f"Imported {len(ids):,} rows." + (f" {len(parsed.refused):,} were refused." if parsed.refused else "")
-    message += f" {known:,} were stored already." if known else ""
+    message = t("Imported {count} rows.", count=f"{len(ids):,}")
+    if parsed.refused:
+        message += t(" {count} were refused.", count=f"{len(parsed.refused):,}")
+    if known:
+        message += t(" {count} were stored already.", count=f"{known:,}")
     step = step_of(lab.db(), ids[0]) if ids else None
     return [*show_toast(message + unasked, step), None, "", gr.update(visible=False)]
 
@@ -153,7 +157,7 @@ def export_links(lab: Lab, masked: bool, task_name: str, *values: Any) -> str:
         {name: value for name, value in chosen.items() if name != "task"} | ({"masked": 1} if masked else {})
     )
     links = " · ".join(
-        f'<a href="export/{task_name}.{format}?{escape(query)}" download>{title}</a>'
+        f'<a href="export/{task_name}.{format}?{escape(query)}" download>{t(title)}</a>'
         for format, title in TITLES.items()
     )
-    return f'<div class="hint">Download what the filters above show: {links}</div>'
+    return f'<div class="hint">{t("Download what the filters above show")}: {links}</div>'

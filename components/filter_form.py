@@ -9,6 +9,7 @@ import gradio as gr
 
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import named, t
 from components.toast import Toast, show_toast
 from data.finding import SORTS, remove_view, save_view, saved_views
 from data.queries import Filters, facets
@@ -119,7 +120,9 @@ def refresh_menus(lab: Lab, task_name: str, *values: Any) -> list[Any]:
     choices = {**found, "kind": ["correction", "confirmation"], "state": list(STATES)}
     current = dict(zip(MENUS, values[2:], strict=False))
     menus = [
-        gr.update(choices=[ANY, *choices[name]], value=current[name] if current[name] in choices[name] else ANY)
+        gr.update(
+            choices=named([ANY, *choices[name]]), value=current[name] if current[name] in choices[name] else ANY
+        )
         for name in MENUS
     ]
     return [*menus, gr.update(choices=list(saved_views(lab.db(), task_name)))]
@@ -130,7 +133,7 @@ def keep_view(lab: Lab, task_name: str, name: str, annotator: str, *values: Any)
     filters, sort = read_filters(task_name, *values)
     save_view(lab.db(), name, filters, sort, by=annotator)
     names = list(saved_views(lab.db(), task_name))
-    return [*show_toast("View saved.", None), gr.update(choices=names, value=name.strip())]
+    return [*show_toast(t("View saved."), None), gr.update(choices=names, value=name.strip())]
 
 
 @known_errors
@@ -138,7 +141,10 @@ def drop_view(lab: Lab, task_name: str, name: str | None, annotator: str) -> lis
     if not name:
         raise ValueError("Choose a saved view first.")
     remove_view(lab.db(), name, by=annotator)
-    return [*show_toast("View removed.", None), gr.update(choices=list(saved_views(lab.db(), task_name)), value=None)]
+    return [
+        *show_toast(t("View removed."), None),
+        gr.update(choices=list(saved_views(lab.db(), task_name)), value=None),
+    ]
 
 
 @known_errors

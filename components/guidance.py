@@ -11,6 +11,7 @@ import gradio as gr
 from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data.guidance import KINDS, guidance_for, guided
 from data.guided_results import guided_results, save_guided
 from data.suite_results import taught_hashes
@@ -34,6 +35,10 @@ VERDICTS = {
 ABOUT = (
     '<div class="hint">Each suite without and with the library\'s guidance for its category, on the same rows: what '
     "guidance alone repairs, and what needs training.</div>"
+)
+HEAD = (
+    '<tr><th>category</th><th>capability</th><th class="num">fails without</th><th class="num">with guidance</th>'
+    '<th class="num">change, points (95 %)</th><th></th></tr>'
 )
 NOTHING = highlight.empty("Not run yet", "Choose a kind of guidance and press Run with guidance.")
 
@@ -77,9 +82,9 @@ def answer_guided(lab: Lab, answer: dict[str, Any] | None, text: str) -> list[An
         raise ValueError("Guidance is for tasks with labels; a model that marks spans reads the text alone.")
     served = lab.serving.predict(answer["task"], guided(answer["example"], text), answer["version_id"])
     with_it = served.prediction
-    names = task.label_names(answer["example"])
+    names = highlight.label_names(task, answer["example"])
     columns = [
-        f'<div style="flex:1;min-width:220px"><div class="hint">{title}</div>'
+        f'<div style="flex:1;min-width:220px"><div class="hint">{t(title)}</div>'
         f'<div class="verdict">{escape(highlight.shorten(names[label], 80))}</div>'
         f"{highlight.bars(names, probabilities)}</div>"
         for title, label, probabilities in (
@@ -90,7 +95,7 @@ def answer_guided(lab: Lab, answer: dict[str, Any] | None, text: str) -> list[An
     from models.generation import can_speak
 
     speaks = can_speak(lab.serving.predictor(answer["task"], answer["version_id"]))
-    honest = "" if speaks else f'<div class="hint">{HONEST}</div>'
+    honest = "" if speaks else f'<div class="hint">{t(HONEST)}</div>'
     html = (
         f'<div class="panel"><div style="display:flex;gap:24px;flex-wrap:wrap">{"".join(columns)}</div>{honest}</div>'
     )
@@ -142,19 +147,14 @@ def show_guided(lab: Lab, task_name: str, version_id: str | None, kind: str) -> 
 
     rows = guided_results(lab.db(), task_name, version_id or live_version(lab.db(), task_name), kind)
     if not rows:
-        return [NOTHING, gr.update(visible=False)]
+        return [t(NOTHING), gr.update(visible=False)]
     lines = "".join(
-        f"<tr><td>{escape(r['category'])}</td><td>{escape(r['suite'].replace('_', ' '))}</td>"
+        f"<tr><td>{escape(t(r['category']))}</td><td>{escape(r['suite'].replace('_', ' '))}</td>"
         f'<td class="num">{100 * r["failed"] / r["rows"]:.0f} %</td>'
         f'<td class="num">{100 * r["failed_guided"] / r["rows"]:.0f} %</td>'
         f'<td class="num">{100 * r["low"]:+.0f} to {100 * r["high"]:+.0f}</td>'
-        f"<td>{VERDICTS[guidance_verdict(r)]}</td></tr>"
+        f"<td>{t(VERDICTS[guidance_verdict(r)])}</td></tr>"
         for r in sorted(rows, key=lambda r: (r["category"], -r["failed"]))
     )
-    table = (
-        '<div class="panel"><table class="plain"><tr><th>category</th><th>capability</th>'
-        '<th class="num">fails without</th><th class="num">with guidance</th>'
-        '<th class="num">change, points (95 %)</th><th></th></tr>'
-        f"{lines}</table></div>"
-    )
+    table = f'<div class="panel"><table class="plain">{t(HEAD)}{lines}</table></div>'
     return [table, gr.update(value=figures.guidance_map(rows), visible=True)]

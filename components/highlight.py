@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from components.languages import t
 from components.theme import ACCENT, LABEL_COLORS, OPPOSE, SPAN_COLORS, SUPPORT
 from data.tasks import Example, Task
 from data.tasks.spans import Spans, SpanTask
@@ -44,15 +45,15 @@ def answer(
     """
     if isinstance(task, SpanTask):
         return spans_answer(task, example, label, probabilities[0], version_id, milliseconds, dropped, elem_id)
-    names = task.label_names(example)
+    names = label_names(task, example)
     top = max(range(len(names)), key=probabilities.__getitem__)
-    words = VERDICTS.get(names[top], "") if task.name == "nli" else ""
+    words = t(VERDICTS[task.labels[top]]) if task.name == "nli" else ""
     html = [
         f'<div class="panel" id="{elem_id}">' if elem_id else '<div class="panel">',
         f'<div class="verdict" role="status">{escape(shorten(names[top], 160))} <small>{escape(words)}</small></div>',
         f'<div class="meta">{_sure(probabilities[top])} · <code>{escape(version_id)}</code> · '
         f"{milliseconds:.0f} ms</div>",
-        bars(names, probabilities, LABEL_COLORS if task.labels else {}),
+        bars(names, probabilities, [LABEL_COLORS.get(name, ACCENT) for name in task.labels]),
     ]
     return "".join(html) + too_long(dropped) + "</div>"
 
@@ -68,12 +69,12 @@ def spans_answer(
     elem_id: str,
 ) -> str:
     """How many entities were found, the text with them marked, and what gave it."""
-    count = f"{len(spans)} {'entity' if len(spans) == 1 else 'entities'}" if spans else "No entity"
+    count = t("1 entity" if len(spans) == 1 else "{count} entities", count=len(spans)) if spans else t("No entity")
     text = marked_spans(example[task.fields[0].name], spans)
     named = f' id="{elem_id}"' if elem_id else ""
     return (
         f'<div class="panel"{named}><div class="verdict" role="status">{count}</div>'
-        f'<div class="meta">{_sure(probability)} of all of it · <code>{escape(version_id)}</code> · '
+        f'<div class="meta">{_sure(probability)} {t("of all of it")} · <code>{escape(version_id)}</code> · '
         f'{milliseconds:.0f} ms</div><div style="line-height:2;overflow-wrap:anywhere">{text}</div>'
         f"{too_long(dropped)}</div>"
     )
@@ -82,18 +83,19 @@ def spans_answer(
 def too_long(dropped: int) -> str:
     if dropped <= 0:
         return ""
-    return (
-        f'<div class="warn">The text is too long for this model: <b>{dropped:,} tokens</b> at its end were '
-        "left out of the answer.</div>"
+    warning = t(
+        "The text is too long for this model: {tokens} tokens at its end were left out of the answer.",
+        tokens=f"<b>{dropped:,}</b>",
     )
+    return f'<div class="warn">{warning}</div>'
 
 
-def bars(names: list[str], probabilities: list[float], colors: dict[str, str] | None = None) -> str:
+def bars(names: list[str], probabilities: list[float], colors: Sequence[str] = ()) -> str:
     """A bar for each name with its probability, the likeliest marked."""
     top = max(range(len(names)), key=probabilities.__getitem__)
     rows = []
     for i, (name, p) in enumerate(zip(names, probabilities, strict=True)):
-        color = (colors or {}).get(name, ACCENT)
+        color = colors[i] if colors else ACCENT
         rows.append(
             f'<div class="bar{" top" if i == top else ""}"><span class="name">{escape(shorten(name, 140))}</span>'
             f'<span class="track" role="img" aria-label="{100 * p:.1f} percent">'
@@ -114,10 +116,12 @@ def word_scores(segments: list[list[tuple[str, float]]], titles: list[str], labe
     `about` says in a few words how the scores are made.
     """
     peak = max((abs(s) for words in segments for _, s in words), default=0.0) or 1.0
-    html = [f'<div class="panel"><div class="hint">Which words speak for <b>{escape(shorten(label, 80))}</b></div>']
+    html = [
+        f'<div class="panel"><div class="hint">{t("Which words speak for")} <b>{escape(shorten(label, 80))}</b></div>'
+    ]
     html.append('<div class="words">')
     for title, words in zip(titles, segments, strict=True):
-        html.append(f'<span class="seg">{escape(title)}</span>')
+        html.append(f'<span class="seg">{escape(t(title))}</span>')
         for text, score in words:
             alpha = min(abs(score) / peak, 1.0) * 0.55
             red, green, blue = _rgb(SUPPORT if score > 0 else OPPOSE)
@@ -126,21 +130,24 @@ def word_scores(segments: list[list[tuple[str, float]]], titles: list[str], labe
                 f'title="{score:+.3f}">{escape(text)}</span>'
             )
     html.append(
-        f'</div><div class="legend"><i style="background:{SUPPORT}"></i>for<i style="background:{OPPOSE}"></i>against'
-        f" · {escape(about)}; hold the pointer over a word for its score</div></div>"
+        f'</div><div class="legend"><i style="background:{SUPPORT}"></i>{t("for")}<i '
+        f'style="background:{OPPOSE}"></i>{t("against")} · {escape(about)}; '
+        f"{t('hold the pointer over a word for its score')}</div></div>"
     )
     return "".join(html)
 
 
 def partial_input(task: Task, example: Example, answer: int, hidden: str, label: int, probability: float) -> str:
     """What the version says where a part of the input is hidden: a warning where that is no other answer."""
-    said = f"{escape(shorten(task.label_names(example)[label], 80))} ({100 * probability:.0f} %)"
+    said = f"{escape(shorten(label_names(task, example)[label], 80))} ({100 * probability:.0f} %)"
+    field = t(escape(hidden))
     if label == answer:
-        return (
-            f'<div class="warn">Without the {escape(hidden)} the answer is the same, {said}: it may not depend on it.'
-            "</div>"
+        same = t(
+            "Without the {field} the answer is the same, {said}: it may not depend on it.", field=field, said=said
         )
-    return f'<div class="hint">Without the {escape(hidden)} the answer would be {said}.</div>'
+        return f'<div class="warn">{same}</div>'
+    other = t("Without the {field} the answer would be {said}.", field=field, said=said)
+    return f'<div class="hint">{other}</div>'
 
 
 def example_text(task: Task, example: Example, limit: int = MAX_SHOWN_CHARS) -> str:
@@ -165,10 +172,17 @@ def one_line(task: Task, example: Example, limit: int = 200) -> str:
 
 
 def label_text(task: Task, example: Example, label: Any) -> str:
+    """A label as a person reads it; "?" where there is none of that number."""
     try:
-        return task.label_text(label, example)
+        text = task.label_text(label, example)
     except IndexError:
         return "?"
+    return t(text) if task.labels else text
+
+
+def label_names(task: Task, example: Example) -> list[str]:
+    """What the model chooses between as a person reads it; choices are the example's own words."""
+    return [t(name) for name in task.labels] or task.label_names(example)
 
 
 def marked_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
@@ -190,7 +204,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _sure(p: float) -> str:
-    return f"{100 * p:.0f} % sure"
+    return t("{share} % sure", share=f"{100 * p:.0f}")
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ import gradio as gr
 from components import highlight, store_figures
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from components.task_form import RUN, ProbeDoor, open_in_probe
 from data.hunting import economics, suggestions
 from data.seed import seed_rows
@@ -17,6 +18,11 @@ from data.tasks import Task, get_task
 from data.versions import live_version
 
 SHOWN = 8
+HEAD = (
+    '<tr><th>category</th><th class="num">tries</th><th class="num">failures kept</th>'
+    '<th class="num">tries a failure</th><th class="num">seconds a failure</th></tr>'
+)
+ALL_TRIED = '<div class="hint">Every category was tried; run the suites again.</div>'
 NOTHING = highlight.empty("Nothing tried yet", "Probe some inputs: tries and seconds per failure are counted here.")
 
 
@@ -39,23 +45,18 @@ def show_hunt(lab: Lab, task_name: str) -> list[Any]:
     task, db = get_task(task_name), lab.db()
     places = suggestions(db, task, live_version(db, task_name))[:SHOWN]
     lines = "".join(f"<li><b>{escape(p['where'])}</b>: {escape(p['why'])}</li>" for p in places)
-    words = (
-        f"<ul>{lines}</ul>" if places else '<div class="hint">Every category was tried; run the suites again.</div>'
-    )
+    words = f"<ul>{lines}</ul>" if places else t(ALL_TRIED)
     hidden, costs = gr.update(visible=False), economics(db, task)
     if not costs:
-        return [words, hidden, NOTHING, hidden]
+        return [words, hidden, t(NOTHING), hidden]
     tried = [row for row in costs if row["tries"]]
     body = "".join(
-        f'<tr><td>{escape(row["category"])}</td><td class="num">{row["tries"]}</td>'
+        f'<tr><td>{escape(t(row["category"]))}</td><td class="num">{row["tries"]}</td>'
         f'<td class="num">{row["failures"]}</td><td class="num">{_number(row["tries_each"])}</td>'
         f'<td class="num">{_number(row["seconds_each"])}</td></tr>'
         for row in costs
     )
-    table = (
-        '<table class="plain"><tr><th>category</th><th class="num">tries</th><th class="num">failures kept</th>'
-        f'<th class="num">tries a failure</th><th class="num">seconds a failure</th></tr>{body}</table>'
-    )
+    table = f'<table class="plain">{t(HEAD)}{body}</table>'
     plot = gr.update(value=store_figures.hunt(tried), visible=True) if tried else hidden
     return [words, hidden, table, plot]
 

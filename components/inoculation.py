@@ -10,9 +10,13 @@ import gradio as gr
 from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data.tasks import get_task
 from models.inoculation import FEWEST, corrections_in, curve, request_inoculation, sizes_for, verdict
 
+NOT_MEASURED = highlight.empty(
+    "Not measured yet", "Small runs show how many corrections it takes, and what that costs elsewhere."
+)
 READINGS = {
     "few": ("Too few to tell.", "It takes at least three corrections with unseen siblings to measure on."),
     "gap": (
@@ -49,7 +53,7 @@ def show_categories(lab: Lab, task_name: str) -> Any:
     task = get_task(task_name)
     counts = {name: len(corrections_in(lab.db(), task, name)) for name in task.categories}
     found = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
-    choices = [(f"{name} ({counts[name]})", name) for name in found]
+    choices = [(f"{t(name)} ({counts[name]})", name) for name in found]
     return gr.update(choices=choices, value=found[0] if found else None)
 
 
@@ -58,7 +62,7 @@ def show_verdict(lab: Lab, task_name: str, category: str | None) -> list[Any]:
     """Updates for what was seen, the button, the verdict in words and the curve."""
     task = get_task(task_name)
     if not category:
-        nothing = highlight.empty("No corrections yet", "Flag some wrong answers in the Probe tab first.")
+        nothing = t(highlight.empty("No corrections yet", "Flag some wrong answers in the Probe tab first."))
         return ["", gr.update(interactive=False), nothing, gr.update(visible=False)]
     sizes = sizes_for(len(corrections_in(lab.db(), task, category)))
     points = curve(lab.db(), task, category)
@@ -67,14 +71,13 @@ def show_verdict(lab: Lab, task_name: str, category: str | None) -> list[Any]:
         interactive=bool(sizes),
     )
     if not points:
-        words = highlight.empty(
-            "Not measured yet", "Small runs show how many corrections it takes, and what that costs elsewhere."
-        )
+        words = t(NOT_MEASURED)
         return [f"{category} 0", button, words, gr.update(visible=False)]
     title, meaning = READINGS[verdict(points, lab.settings.budgets)]
     last = points[-1]
     html = (
-        f'<div class="panel"><p class="lead"><b>{title}</b> {meaning}</p><div class="hint">{escape(category)}: '
+        f'<div class="panel"><p class="lead"><b>{t(title)}</b> {t(meaning)}</p>'
+        f'<div class="hint">{escape(t(category))}: '
         f"unseen siblings right {last['before']:.0f} % before, {last['after']:.0f} % after {last['k']} corrections; "
         f"retention set {last['retention']:+.1f} points, contrasts {last['contrasts']:+.1f}.</div></div>"
     )

@@ -11,6 +11,7 @@ import gradio as gr
 from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data.suites.needle import DEPTHS, LENGTHS, has_needles
 from data.tasks import get_task
 from data.tasks.spans import SpanTask
@@ -57,7 +58,7 @@ def read_long(lab: Lab, answer: dict[str, Any] | None, pooling: str) -> list[Any
         raise ValueError("Windows are for tasks with labels. Run the text in parts.")
     predictor = lab.serving.predictor(answer["task"], answer["version_id"])
     (found,) = predict_long(predictor, [answer["example"]], pooling)
-    said, names = found.prediction, task.label_names(answer["example"])
+    said, names = found.prediction, highlight.label_names(task, answer["example"])
     changed = {**answer, "label": said.label, "probabilities": said.probabilities, "reading": pooling}
     lines = "".join(
         f'<tr><td class="num">{number}</td><td>{escape(highlight.shorten(text, 160))}</td>'
@@ -118,11 +119,11 @@ def run_needle(lab: Lab, task_name: str, version_id: str | None, pooling: str) -
 def show_needle(lab: Lab, task_name: str, version_id: str | None, pooling: str) -> list[Any]:
     """The version's newest map with that reading."""
     if not has_needles(get_task(task_name)):
-        return [highlight.empty("No needles", "This task has none yet."), gr.update(visible=False)]
+        return [t(highlight.empty("No needles", "This task has none yet.")), gr.update(visible=False)]
     rows = [row for row in list_versions(lab.db(), task_name) if row["id"] == version_id]
     metrics = rows[0]["metrics"].get(f"needle, {pooling}") if rows else None
     if not metrics:
-        return [NOTHING, gr.update(visible=False)]
+        return [t(NOTHING), gr.update(visible=False)]
     return [needle_summary(metrics), gr.update(value=figures.needle_map(metrics["cells"]), visible=True)]
 
 

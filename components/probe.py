@@ -13,6 +13,7 @@ from components.counterfactuals import offer_edits
 from components.errors import known_errors
 from components.gallery import filter_gallery, gallery_categories, gallery_choices, pick_sample
 from components.guidance import build_guidance
+from components.languages import named, t
 from components.last_choices import build_last, keep_label, remember, remember_name, remember_right, restore
 from components.long_text import build_long_text
 from components.next_words import build_next_words
@@ -38,6 +39,15 @@ ABOUT = {
     "leave one word out": "how far the label's logit falls without the word",
 }
 
+SUMS = "; they sum to {attributed} of the {total} that the whole input adds"
+
+SAVED = {
+    ("confirmation", "train"): "Confirmed; it will be trained on.",
+    ("confirmation", "held_out"): "Confirmed; it is held out, to measure repairs.",
+    ("correction", "train"): "Saved as a correction; it will be trained on.",
+    ("correction", "held_out"): "Saved as a correction; it is held out, to measure repairs.",
+}
+"""What is said of a verdict, by its kind and its example's split."""
 NO_ANSWER = highlight.empty(
     "No answer yet",
     "Type an example, or pick one from the gallery, and press Run. The live model answers here.",
@@ -187,10 +197,10 @@ def change_task(lab: Lab, task_name: str) -> list[Any]:
     categories = gallery_categories(task_name)
     return [
         *show_group(task_name),
-        gr.update(choices=categories, value=categories[0]),
+        gr.update(choices=named(categories), value=categories[0]),
         filter_gallery(lab, task_name, categories[0]),
         "",
-        NO_ANSWER,
+        t(NO_ANSWER),
         None,
         *_unjudged(),
     ]
@@ -203,7 +213,7 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
     try:
         example = read_form(task_name, values)
     except ValueError as error:
-        return [highlight.problem(str(error)), None, *_unjudged()]
+        return [highlight.problem(t(str(error))), None, *_unjudged()]
     served = lab.serving.predict(task_name, example)
     prediction = served.prediction
     log_probe(lab.db(), task, served.version_id, category, max(prediction.probabilities))
@@ -228,7 +238,7 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
     }
     if isinstance(task, SpanTask):
         return [html, answer, *judge_spans(task, example, prediction.label, category)]
-    names = task.label_names(example)
+    names = highlight.label_names(task, example)
     others = [(name, i) for i, name in enumerate(names) if i != prediction.label]
     likely = max((i for _, i in others), key=prediction.probabilities.__getitem__)
     return [
@@ -262,7 +272,7 @@ def judge_spans(task: SpanTask, example: dict[str, Any], spans: Spans, category:
 
 
 def clear_form(lab: Lab, task_name: str) -> list[Any]:
-    return [*fill_form(task_name, None), "", NO_ANSWER, None, *_unjudged()]
+    return [*fill_form(task_name, None), "", t(NO_ANSWER), None, *_unjudged()]
 
 
 @known_errors
@@ -317,9 +327,7 @@ def _save(
         **(tried or {}),
     )
     verdict = get_verdict(lab.db(), verdict_id)
-    what = "Confirmed" if verdict["kind"] == "confirmation" else "Saved as a correction"
-    use = "it will be trained on" if verdict["split"] == "train" else "it is held out, to measure repairs"
-    return [*show_toast(f"{what}; {use}.", verdict_id), gr.update(visible=False)]
+    return [*show_toast(t(SAVED[verdict["kind"], verdict["split"]]), verdict_id), gr.update(visible=False)]
 
 
 @known_errors
@@ -340,15 +348,15 @@ def explain(lab: Lab, answer: dict[str, Any] | None, label: int | None, method: 
         raise ValueError("Run an example first.")
     task = get_task(answer["task"])
     predictor = lab.serving.predictor(answer["task"], answer["version_id"])
-    name = task.label_names(answer["example"])[int(label)]
+    name = highlight.label_names(task, answer["example"])[int(label)]
     html = []
     for title, function in METHODS.items():
         if method in (title, ALL_METHODS):
             found = getattr(attribution, function)(predictor, answer["example"], int(label))
             segments = [[(word.text, word.score) for word in words] for words in found.segments]
-            about = ABOUT[title]
+            about = t(ABOUT[title])
             if function == "integrated_gradients":
-                about += f"; they sum to {found.attributed:+.2f} of the {found.total:+.2f} that the whole input adds"
+                about += t(SUMS, attributed=f"{found.attributed:+.2f}", total=f"{found.total:+.2f}")
             html.append(highlight.word_scores(segments, found.titles, name, about))
     partial = partial_input(predictor, answer["example"])
     warning = highlight.partial_input(task, answer["example"], answer["label"], *partial) if partial else ""

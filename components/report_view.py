@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from components import highlight
+from components.languages import t
 from data.jobs import ACTIVE
 from data.tasks import Task, get_task
 
@@ -29,6 +30,17 @@ SPLITS = {
     "suites": ("Behavioural suites", "a few rows of every capability"),
     "retention": ("Retention set", "the project's own general examples, never trained on: what must not break"),
 }
+HEAD = (
+    '<tr><th>measured on</th><th class="num">rows</th><th class="num">before</th><th class="num">after</th>'
+    '<th class="num">change, 95 % interval</th><th class="num">fixed</th><th class="num">broken</th></tr>'
+)
+ASKED = "{count} examples, asked for by {who}"
+STEP = "step {step} of {steps} · {rate} examples/s"
+MOVED = {
+    "up": "General accuracy rose by {points} points.",
+    "down": "General accuracy fell by {points} points.",
+    "same": "General accuracy stayed the same.",
+}
 READINGS = {
     "learnt": "It <b>learnt the phenomenon</b>",
     "partly": "It learnt the phenomenon <b>in part</b>",
@@ -43,20 +55,20 @@ def status_html(job: dict[str, Any]) -> str:
     """State, progress bar, step, speed and time left; for a failed run its last words."""
     state, progress = job["state"], job["progress"] or []
     head = (
-        f'<div><b>{escape(job["id"])}</b> <span class="pill {state}">{state}</span> '
-        f'<span class="hint">from <code>{escape(job["parent_id"])}</code>, {escape(job["preset"])}, '
-        f"{len(job['example_ids'])} examples, asked for by {escape(job['requested_by'])}</span></div>"
+        f'<div><b>{escape(job["id"])}</b> <span class="pill {state}">{t(state)}</span> '
+        f'<span class="hint">{t("from")} <code>{escape(job["parent_id"])}</code>, {t(job["preset"].capitalize())}, '
+        f"{t(ASKED, count=len(job['example_ids']), who=escape(job['requested_by']))}</span></div>"
     )
     body = ""
     if state in ACTIVE:
-        phase = "stopping" if state == "cancelling" else PHASES.get(job["phase"], job["phase"])
+        phase = t("stopping" if state == "cancelling" else PHASES.get(job["phase"], job["phase"]))
         last = progress[-1] if progress else None
         if last and job["phase"] == "training":
             share = 100 * last["step"] / max(last["steps"], 1)
             body = (
                 f'<div class="progress"><div style="width:{share:.1f}%"></div></div>'
-                f'<div class="hint">{phase}: step {last["step"]} of {last["steps"]} · {last["rows_per_s"]:.0f} '
-                f"examples/s · about {duration(last['eta_s'])} left, then the comparison</div>"
+                f'<div class="hint">{phase}: {t(STEP, **last, rate=round(last["rows_per_s"]))} · '
+                f"{t('about {time} left, then the comparison', time=duration(last['eta_s']))}</div>"
             )
         else:
             body = f'<div class="progress busy"><div></div></div><div class="hint">{phase}</div>'
@@ -64,7 +76,7 @@ def status_html(job: dict[str, Any]) -> str:
         text = job["error"] or "No reason was recorded."
         body = f'<div style="height:10px"></div>{highlight.problem(highlight.shorten(text, 3000))}'
     elif state == "cancelled":
-        body = '<div class="hint">Stopped. Nothing was changed; press Retrain to start again.</div>'
+        body = t('<div class="hint">Stopped. Nothing was changed; press Retrain to start again.</div>')
     return f'<div class="panel" id="run-status">{head}{body}</div>'
 
 
@@ -77,12 +89,8 @@ def report_html(job: dict[str, Any], alike: Sequence[dict[str, Any]] = ()) -> st
     html = [f'<div class="panel"><p class="lead">{finding(report)}</p>']
     if report["gate"]:
         reasons = "; ".join(escape(reason) for reason in report["gate"])
-        html.append(f'<div class="warn"><b>Held back:</b> {reasons}.</div><div style="height:12px"></div>')
-    html.append(
-        '<table class="plain"><tr><th>measured on</th><th class="num">rows</th><th class="num">before</th>'
-        '<th class="num">after</th><th class="num">change, 95 % interval</th><th class="num">fixed</th>'
-        '<th class="num">broken</th></tr>'
-    )
+        html.append(f'<div class="warn"><b>{t("Held back:")}</b> {reasons}.</div><div style="height:12px"></div>')
+    html.append(f'<table class="plain">{t(HEAD)}')
     html += [split_row(name, report["splits"][name]) for name in SPLITS]
     return "".join(html) + f"</table>{spread(alike)}{footnotes(report)}</div>"
 
@@ -110,14 +118,15 @@ def split_row(name: str, split: dict[str, Any]) -> str:
             else "none: no rule fits what was corrected"
         )
         return (
-            f'<tr><td><b>{title}</b><br><span class="hint">{meaning}</span></td><td class="num">0</td>'
+            f'<tr><td><b>{t(title)}</b><br><span class="hint">{t(meaning)}</span></td><td class="num">0</td>'
             + "<td></td>" * 5
             + "</tr>"
         )
     mood = "up" if change["low"] > 0 else "down" if change["high"] < 0 else ""
     interval = f'<br><span class="hint">{change["low"]:+.1f} to {change["high"]:+.1f}</span>'
     return (
-        f'<tr><td><b>{title}</b><br><span class="hint">{meaning}</span></td><td class="num">{before["rows"]}</td>'
+        f'<tr><td><b>{t(title)}</b><br><span class="hint">{t(meaning)}</span></td>'
+        f'<td class="num">{before["rows"]}</td>'
         f'<td class="num">{percent(before)}</td><td class="num">{percent(after)}</td>'
         f'<td class="num {mood}">{change["points"]:+.1f}{interval}</td>'
         f'<td class="num">{len(split["fixed"])}</td><td class="num">{len(split["broken"])}</td></tr>'
@@ -149,24 +158,24 @@ def all_cases_html(job: dict[str, Any]) -> str:
 
 def cases_html(task: Task, kind: str, title: str, cases: list[tuple[str, dict[str, Any]]]) -> str:
     if not cases:
-        return f'<div class="hint" style="margin:12px 4px">{title}: none.</div>'
+        return f'<div class="hint" style="margin:12px 4px">{t(title)}: {t("none")}.</div>'
     items = []
     for split, case in cases[:SHOWN_CASES]:
         example = case["example"]
         said = [highlight.label_text(task, example, case[key]) for key in ("label", "before", "after")]
         right, before, after = (escape(highlight.shorten(text, 90)) for text in said)
-        origin = f"{escape(case['category'])} · {SPLITS.get(split, (split,))[0].lower()}"
+        origin = f"{escape(t(case['category']))} · {t(SPLITS.get(split, (split,))[0]).lower()}"
         items.append(
             f'<div class="case {kind}">{highlight.example_text(task, example, 400)}<div class="said">'
-            f"right: <b>{right}</b> · before: {before} · now: {after} · {origin}</div></div>"
+            f"{t('right')}: <b>{right}</b> · {t('before')}: {before} · {t('now')}: {after} · {origin}</div></div>"
         )
     left_out = len(cases) - SHOWN_CASES
     more = "".join(items[FIRST_CASES:]) + (f'<div class="hint">and {left_out} more</div>' if left_out > 0 else "")
     if more:
-        more = f"<details><summary>Show {len(cases) - FIRST_CASES} more</summary>{more}</details>"
+        more = f"<details><summary>{t('Show {count} more', count=len(cases) - FIRST_CASES)}</summary>{more}</details>"
     opened = " open" if kind == "broken" else ""
     return (
-        f'<details class="panel" style="margin-top:12px"{opened}><summary><b>{title}</b> ({len(cases)})</summary>'
+        f'<details class="panel" style="margin-top:12px"{opened}><summary><b>{t(title)}</b> ({len(cases)})</summary>'
         f"{''.join(items[:FIRST_CASES])}{more}</details>"
     )
 
@@ -176,16 +185,17 @@ def finding(report: dict[str, Any]) -> str:
     splits = report["splits"]
     taught, siblings, contrasts = (splits[name] for name in ("taught", "siblings", "contrasts"))
     failed = taught["parent"]["rows"] - taught["parent"]["right"]
-    sentences = [f"Fixed <b>{len(taught['fixed'])} of {failed}</b> failures it was taught." if failed else ""]
+    fixed = t("Fixed <b>{fixed} of {failed}</b> failures it was taught.", fixed=len(taught["fixed"]), failed=failed)
+    sentences = [fixed if failed else ""]
     reason = ""
     if siblings["child"]["rows"] and report["reading"] != "few":
-        reason = f": {100 * siblings['child']['accuracy']:.0f} % of unseen siblings are right"
+        reason = t(": {share} % of unseen siblings are right", share=f"{100 * siblings['child']['accuracy']:.0f}")
         if contrasts["child"]["rows"]:
-            reason += f", {100 * contrasts['child']['accuracy']:.0f} % of unseen contrasts"
-    sentences.append(f"{READINGS[report['reading']]}{reason}.")
+            reason += t(", {share} % of unseen contrasts", share=f"{100 * contrasts['child']['accuracy']:.0f}")
+    sentences.append(f"{t(READINGS[report['reading']])}{reason}.")
     change = splits["retention"]["change"]["points"]
-    word = "rose" if change > 0 else "fell" if change < 0 else "stayed"
-    sentences.append(f"General accuracy {word}{f' by {abs(change):.1f} points' if change else ' the same'}.")
+    general = MOVED["up" if change > 0 else "down" if change < 0 else "same"]
+    sentences.append(t(general, points=f"{abs(change):.1f}"))
     return " ".join(s for s in sentences if s)
 
 

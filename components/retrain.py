@@ -13,6 +13,7 @@ from components.blame import build_blame, show_blame
 from components.context import Lab
 from components.errors import known_errors
 from components.inoculation import build_inoculation
+from components.languages import t
 from components.recipe_form import build_recipe_form, read_recipes
 from components.toast import build_toast, hide_toast, show_toast
 from data import jobs
@@ -26,6 +27,13 @@ from models.retraining import estimate_seconds, kinds_of_rows, request_retrain
 SHOWN_CONFLICTS = 5
 VIEW = 16
 """How many parts the view of a run has."""
+NEWS = (
+    '<table class="plain"><tr><th>category</th><th class="num">corrections</th>'
+    '<th class="num">confirmed</th><th class="num">held out</th></tr>'
+)
+WAITING = "{count} wait for a second look in the Review tab and are not trained on."
+PLAN_OF_ONE = "1 example to learn from; about {time} ({basis})."
+PLAN = "{count} examples to learn from; about {time} ({basis})."
 NO_JOB = highlight.empty(
     "No run yet",
     "Flag some wrong answers in the Probe tab, then press Retrain. Progress and report appear here.",
@@ -106,23 +114,22 @@ def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
     rows = incoming(db, task, live)
     selection = select_examples(db, task, **kinds_of_rows(db, task, lab.settings))
     taught = len(selection.rows)
-    html = [f'<div class="panel"><div class="hint">Live: <code>{escape(live)}</code>. New since then:</div>']
+    html = [
+        f'<div class="panel"><div class="hint">{t("Live")}: <code>{escape(live)}</code>. {t("New since then:")}</div>'
+    ]
     if rows:
-        html.append(
-            '<table class="plain"><tr><th>category</th><th class="num">corrections</th>'
-            '<th class="num">confirmed</th><th class="num">held out</th></tr>'
-        )
+        html.append(t(NEWS))
         html += [
-            f'<tr><td>{escape(r["category"])}</td><td class="num">{r["corrections"]}</td>'
+            f'<tr><td>{escape(t(r["category"]))}</td><td class="num">{r["corrections"]}</td>'
             f'<td class="num">{r["confirmations"]}</td><td class="num">{r["held_out"]}</td></tr>'
             for r in rows
         ]
         html.append("</table>")
     else:
-        html.append("<p>Nothing. Flag wrong answers in the Probe tab.</p>")
+        html.append(t("<p>Nothing. Flag wrong answers in the Probe tab.</p>"))
     html.append("</div>")
     if selection.unconfirmed:
-        words = f"{selection.unconfirmed} wait for a second look in the Review tab and are not trained on."
+        words = t(WAITING, count=selection.unconfirmed)
         html.append(f'<div class="hint">{words}</div>')
     if selection.conflicts:
         html.append(conflicts_html(lab, task, selection.conflicts))
@@ -131,8 +138,8 @@ def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
     recipes = read_recipes(task.head, *options)
     seconds, basis = estimate_seconds(db, task, recipes[0], taught)
     seconds *= len(recipes)
-    noun = "example" if taught == 1 else "examples"
-    plan = f"{taught} {noun} to learn from; about <b>{report_view.duration(seconds)}</b> ({escape(basis)})."
+    time = f"<b>{report_view.duration(seconds)}</b>"
+    plan = t(PLAN_OF_ONE if taught == 1 else PLAN, count=taught, time=time, basis=escape(basis))
     return ["".join(html), f'<div class="hint">{plan}</div>', gr.update(interactive=True)]
 
 
@@ -142,7 +149,7 @@ def conflicts_html(lab: Lab, task: Task, example_ids: list[int]) -> str:
     for row in disagreements(lab.db(), example_ids[:SHOWN_CONFLICTS]):
         example = row["example"]
         said = ", ".join(
-            f"{escape(who)}: <b>{escape(task.label_text(task.parse_label(label, example), example))}</b>"
+            f"{escape(who)}: <b>{escape(highlight.label_text(task, example, task.parse_label(label, example)))}</b>"
             for who, label in row["labels"].items()
         )
         lines.append(f"<li>{highlight.example_text(task, row['example'], 160)}<br>{said}</li>")
@@ -216,7 +223,7 @@ def show_run(lab: Lab, job_id: str | None) -> list[Any]:
     """Updates for the run's view, in its order."""
     hidden = gr.update(visible=False)
     if not job_id:
-        return ["", NO_JOB, *[hidden] * (VIEW - 2)]
+        return ["", t(NO_JOB), *[hidden] * (VIEW - 2)]
     job = jobs.get_job(lab.db(), job_id)
     progress = job["progress"] or []
     running = job["state"] in jobs.ACTIVE
@@ -266,7 +273,7 @@ def show_promotion(lab: Lab, job_id: str, strength: float) -> list[Any]:
     return [
         gr.update(visible=bool(against), info="; ".join(against)),
         gr.update(
-            value=f"{name} is live" if is_live else f"Promote {name}",
+            value=t("{name} is live" if is_live else "Promote {name}", name=name),
             variant="secondary" if against else "primary",
             interactive=not is_live,
             visible=True,
@@ -297,7 +304,7 @@ def promote_run(lab: Lab, job_id: str, strength: float, reason: str | None, anno
     version_id = register_strength(lab.settings, lab.db(), job_id, round(strength, 1))
     before = promote_version(lab.db(), version_id, by=annotator, reason=reason or "")
     lab.serving.refresh()
-    return show_toast(f"{escape(version_id)} answers now.", {"back_to": before})
+    return show_toast(t("{version} answers now.", version=escape(version_id)), {"back_to": before})
 
 
 @known_errors

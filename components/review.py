@@ -14,6 +14,7 @@ from components.errors import known_errors
 from components.failure_map import build_failure_map
 from components.files import build_files
 from components.filter_form import NOTHING_CHOSEN, build_filters, join_views, read_filters, refresh_menus
+from components.languages import named, t
 from components.second_look import build_second_look
 from components.steps_panel import build_steps, history_html
 from components.toast import build_toast, hide_toast, show_toast
@@ -118,13 +119,18 @@ def show_page(lab: Lab, cursors: list[Any], task_name: str, *values: Any) -> lis
         return show_page(lab, cursors[:-1], task_name, *values)
     if page.rows:
         first = (len(cursors) - 1) * PAGE_ROWS + 1
-        total = f"more than {page.total:,}" if page.more else f"{page.total:,}"
-        what = f"{first:,} to {first + len(page.rows) - 1:,} of {total}"
-        text = f'<div class="hint">{what}. Click a row to open it.</div>'
+        total = t("more than {count}", count=f"{page.total:,}") if page.more else f"{page.total:,}"
+        last = f"{first + len(page.rows) - 1:,}"
+        shown = t("{first} to {last} of {total}. Click a row to open it.", first=f"{first:,}", last=last, total=total)
+        text = f'<div class="hint">{shown}</div>'
     else:
-        text = NOTHING
+        text = t(NOTHING)
     return [
-        gr.update(value=[table_row(row) for row in page.rows], visible=bool(page.rows)),
+        gr.update(
+            headers=[t(name) for name in HEADERS],
+            value=[table_row(row) for row in page.rows],
+            visible=bool(page.rows),
+        ),
         [row["id"] for row in page.rows],
         text,
         cursors,
@@ -154,8 +160,8 @@ def table_row(row: dict[str, Any]) -> list[str]:
         highlight.one_line(task, example),
         label_name(row["task"], example, row["expected_label"]),
         label_name(row["task"], example, row["predicted_label"]),
-        row["kind"],
-        row["category"],
+        t(row["kind"]),
+        t(row["category"]),
         row["annotator"],
         row["version_id"] or "",
     ]
@@ -166,7 +172,7 @@ def label_name(task_name: str, example: dict[str, Any], label: str | None) -> st
     if label is None:
         return ""
     task = get_task(task_name)
-    return highlight.shorten(task.label_text(task.parse_label(label, example), example), 60)
+    return highlight.shorten(highlight.label_text(task, example, task.parse_label(label, example)), 60)
 
 
 def open_selected(lab: Lab, ids: list[int], event: gr.SelectData) -> list[Any]:
@@ -179,15 +185,17 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
     row = get_verdict(lab.db(), verdict_id)
     task = get_task(row["task"])
     parts = [
-        f'<div class="panel" style="border:0"><div class="hint">Verdict {row["id"]} · {escape(row["annotator"])} · '
-        f"{row['created_at'][:16].replace('T', ' ')} UTC · from {escape(row['origin'])}</div>"
+        f'<div class="panel" style="border:0"><div class="hint">{t("Verdict")} {row["id"]} · '
+        f"{escape(row['annotator'])} · {row['created_at'][:16].replace('T', ' ')} UTC · {t('from')} "
+        f"{escape(row['origin'])}</div>"
     ]
     for field in task.fields:
         value = row["example"][field.name]
         text = " / ".join(value) if isinstance(value, list) else value
         if text:
             parts.append(
-                f'<p><span class="hint">{escape(field.title)}</span><br>{escape(highlight.shorten(text, 4000))}</p>'
+                f'<p><span class="hint">{escape(t(field.title))}</span><br>'
+                f"{escape(highlight.shorten(text, 4000))}</p>"
             )
     return [
         gr.update(visible=True),
@@ -196,10 +204,10 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
             choices=label_choices(task, row),
             value=task.format_label(task.parse_label(row["expected_label"], row["example"])),
         ),
-        gr.update(choices=list(task.categories), value=row["category"]),
+        gr.update(choices=named(task.categories), value=row["category"]),
         row["note"],
         verdict_id,
-        gr.update(value="Take back" if row["archived_at"] else "Delete"),
+        gr.update(value=t("Take back" if row["archived_at"] else "Delete")),
     ]
 
 
@@ -207,7 +215,7 @@ def label_choices(task: Task, row: dict[str, Any]) -> list[tuple[str, Any]]:
     """What the editor offers for a verdict: every label, or of spans what the person and what the model said."""
     example = row["example"]
     found = task.offered(example, row["expected_label"], row["predicted_label"])
-    return [(task.label_text(label, example), task.format_label(label)) for label in found]
+    return [(highlight.label_text(task, example, label), task.format_label(label)) for label in found]
 
 
 @known_errors
@@ -217,7 +225,7 @@ def save_changes(
     if verdict_id is None:
         raise ValueError("Click a row of the table first.")
     step = edit_verdict(lab.db(), verdict_id, expected=expected, category=category, note=note, by=annotator)
-    message = f"Changed verdict {verdict_id}." if step else "Nothing changed."
+    message = t("Changed verdict {number}.", number=verdict_id) if step else t("Nothing changed.")
     return [*show_toast(message, step), gr.update(visible=False)]
 
 
@@ -227,10 +235,10 @@ def delete_chosen(lab: Lab, verdict_id: int | None, annotator: str) -> list[Any]
     if verdict_id is None:
         raise ValueError("Click a row of the table first.")
     if get_verdict(lab.db(), verdict_id)["archived_at"]:
-        step, message = unarchive_verdicts(lab.db(), [verdict_id], by=annotator), f"Took verdict {verdict_id} back."
+        step, message = unarchive_verdicts(lab.db(), [verdict_id], by=annotator), "Took verdict {number} back."
     else:
-        step, message = archive_verdicts(lab.db(), [verdict_id], by=annotator), f"Deleted verdict {verdict_id}."
-    return [*show_toast(message, step), gr.update(visible=False)]
+        step, message = archive_verdicts(lab.db(), [verdict_id], by=annotator), "Deleted verdict {number}."
+    return [*show_toast(t(message, number=verdict_id), step), gr.update(visible=False)]
 
 
 @known_errors

@@ -10,6 +10,7 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from components.span_marks import build_marks, from_marks, to_marks
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts
@@ -24,6 +25,8 @@ STATES = {
     "open": "a third is asked",
     "disputed": "disputed",
 }
+HOLD = " Of {looked} looked at twice, {share} % hold."
+BLIND = "You are shown neither who flagged it nor what they said."
 ALL_SEEN = highlight.empty(
     "Nothing waits for you",
     "What others flag appears here, without their label. Nobody looks at flags of their own: the name above says who "
@@ -67,15 +70,13 @@ def show_next(lab: Lab, task_name: str, annotator: str, skipped: list[int]) -> l
     if one is None:
         hidden = gr.update(visible=False)
         empty = gr.update(value=None, visible=False)
-        return [ALL_SEEN, gr.update(choices=[], value=None, visible=False), hidden, hidden, empty, None]
+        return [t(ALL_SEEN), gr.update(choices=[], value=None, visible=False), hidden, hidden, empty, None]
     example, spans = one["example"], isinstance(task, SpanTask)
-    choices = [(task.label_text(label, example), label) for label in task.offered(example)]
+    choices = [(highlight.label_text(task, example, label), label) for label in task.offered(example)]
     blank = to_marks(example[task.fields[0].name], ()) if spans else None
-    waiting = f"{one['waiting']}{'+' if one['waiting'] == MOST_COUNTED else ''} to see."
-    html = (
-        f'<div class="panel">{highlight.example_text(task, example)}<div class="hint">{waiting} '
-        "You are shown neither who flagged it nor what they said.</div></div>"
-    )
+    waiting = t("{count} to see.", count=f"{one['waiting']}{'+' if one['waiting'] == MOST_COUNTED else ''}")
+    hint = f'<div class="hint">{waiting} {t(BLIND)}</div>'
+    html = f'<div class="panel">{highlight.example_text(task, example)}{hint}</div>'
     return [
         html,
         gr.update(choices=choices, value=None, visible=not spans),
@@ -101,7 +102,7 @@ def give_verdict(
     else:
         said = int(label)
     verdict_id = give_second_look(lab.db(), task, example_id, said, annotator=annotator)
-    return show_toast("Verdict stored.", verdict_id)
+    return show_toast(t("Verdict stored."), verdict_id)
 
 
 @known_errors
@@ -125,16 +126,16 @@ def show_states(lab: Lab, task_name: str) -> str:
     if not states:
         return ""
     looked = sum(count for state, count in states.items() if state != "claimed")
-    parts = ", ".join(f"{states[state]:,} {words}" for state, words in STATES.items() if state in states)
-    held = (
-        f" Of {looked:,} looked at twice, {100 * states.get('confirmed', 0) / looked:.0f} % hold." if looked else ""
-    )
-    return f'<div class="hint" style="margin-top:10px"><b>Flags:</b> {parts}.{held}</div>'
+    parts = ", ".join(f"{states[state]:,} {t(words)}" for state, words in STATES.items() if state in states)
+    held = t(HOLD, looked=f"{looked:,}", share=f"{100 * states.get('confirmed', 0) / looked:.0f}") if looked else ""
+    return f'<div class="hint" style="margin-top:10px"><b>{t("Flags")}:</b> {parts}.{held}</div>'
 
 
 def agreement_html(found: dict[str, Any]) -> str:
     if not found["pairs"]:
-        return highlight.empty("Too little to measure", f"Two people need {FEWEST} flags in common.")
+        return highlight.empty(
+            t("Too little to measure"), t("Two people need {count} flags in common.", count=FEWEST)
+        )
     html = []
     for pair in found["pairs"]:
         first, second = escape(pair["first"]), escape(pair["second"])

@@ -14,6 +14,7 @@ from components.context import Lab
 from components.errors import known_errors
 from components.guidance import build_guided_suites
 from components.hunt import build_hunt
+from components.languages import t
 from components.long_text import build_needle
 from components.suite_form import build_suite_form, expected, row_html
 from components.task_form import RUN, ProbeDoor, open_in_probe
@@ -32,6 +33,9 @@ NOTHING = highlight.empty(
     "No suite has run yet",
     "Choose a version and press Run the suites: about a hundred rows for each capability, a minute on two cores.",
 )
+FAILS = "fails {share} %"
+FAIL = "{failed} of {rows} fail, 95 % interval {low} to {high} %"
+HALF = "<b>{half} of {count}</b> capabilities are failed by half or more."
 NO_ROWS = highlight.empty("No capability chosen", "Click a cell of the map, or choose a capability.")
 
 
@@ -79,7 +83,9 @@ def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, do
         lab.bind(run_all), [task, version], [progress, run, stop], concurrency_limit=1, show_progress="hidden"
     )
     going.then(**again).then(**detail)
-    stop.click(stopped, None, [progress, run, stop], cancels=[going], queue=False).then(**again).then(**detail)
+    stop.click(lab.bind(stopped), None, [progress, run, stop], cancels=[going], queue=False).then(**again).then(
+        **detail
+    )
     some.click(lab.bind(take_ticked), [task, version, rows, listed, annotator], toast.outputs, **quiet).success(
         **detail
     )
@@ -99,9 +105,9 @@ def show_spots(lab: Lab, task_name: str, version_id: str | None, everything: boo
     shown = suite_results(lab.db()) if everything else results
     menu = gr.update(choices=ids, value=version_id)
     if not shown:
-        return [menu, NOTHING, gr.update(visible=False), gr.update(choices=[], value=None)]
+        return [menu, t(NOTHING), gr.update(visible=False), gr.update(choices=[], value=None)]
     own = sorted((r for r in results if r["version_id"] == version_id), key=lambda r: -r["rate"])
-    names = [(f"{r['suite']} · fails {100 * r['rate']:.0f} %", r["suite"]) for r in own]
+    names = [(f"{r['suite']} · {t(FAILS, share=round(100 * r['rate']))}", r["suite"]) for r in own]
     kept = suite if suite in [name for _, name in names] else (names[0][1] if names else None)
     name = str if everything else short_name
     plot = figures.failure_map(shown, {r["version_id"]: name(r["version_id"]) for r in shown})
@@ -113,6 +119,10 @@ def show_spots(lab: Lab, task_name: str, version_id: str | None, everything: boo
     ]
 
 
+def _shown(result: dict[str, Any]) -> dict[str, Any]:
+    return {**result, **{name: f"{100 * result[name]:.0f}" for name in ("low", "high")}}
+
+
 def short_name(version_id: str) -> str:
     """The version's id without its task."""
     return version_id.partition("-")[2] or version_id
@@ -121,21 +131,17 @@ def short_name(version_id: str) -> str:
 def summary_html(results: list[dict[str, Any]], version_id: str | None) -> str:
     """The five biggest blind spots with their intervals."""
     if not results:
-        return highlight.empty(f"{version_id} has not run yet", "Press Run the suites.")
+        return highlight.empty(t("{version} has not run yet", version=version_id), t("Press Run the suites."))
     half = sum(r["rate"] >= 0.5 for r in results)
     lines = [
         f'<div class="bar"><span class="name">{escape(r["suite"])}</span>'
         f'<span class="track" role="img" aria-label="{100 * r["rate"]:.0f} percent">'
         f'<span class="fill" style="display:block;width:{100 * r["rate"]:.1f}%;background:{figures.OPPOSE}"></span>'
         f'</span><span class="value">{100 * r["rate"]:.0f} %</span></div>'
-        f'<div class="hint">{escape(r["category"])} · {r["failed"]} of {r["rows"]} fail, 95 % interval '
-        f"{100 * r['low']:.0f} to {100 * r['high']:.0f} %</div>"
+        f'<div class="hint">{escape(t(r["category"]))} · {t(FAIL, **_shown(r))}</div>'
         for r in results[:5]
     ]
-    return (
-        f'<div class="panel"><p class="lead"><b>{half} of {len(results)}</b> capabilities are failed by half or '
-        f"more.</p>{''.join(lines)}</div>"
-    )
+    return f'<div class="panel"><p class="lead">{t(HALF, half=half, count=len(results))}</p>{"".join(lines)}</div>'
 
 
 @known_errors
@@ -144,14 +150,16 @@ def show_suite(lab: Lab, task_name: str, version_id: str | None, suite: str | No
     results = [r for r in suite_results(lab.db(), task_name) if r["suite"] == suite]
     hidden = gr.update(visible=False)
     if not results or version_id is None:
-        return [NO_ROWS, hidden, [], gr.update(choices=[], value=[], visible=False), hidden, hidden, hidden]
+        return [t(NO_ROWS), hidden, [], gr.update(choices=[], value=[], visible=False), hidden, hidden, hidden]
     task = get_task(task_name)
     found = next((one for one in all_suites(task_name, lab.settings.suites) if one.name == suite), None)
     rows = failing_rows(lab.db(), version_id, suite)
     taken = sum(row["label"] is not None for row in rows)
-    words = f"{len(rows)} failing rows." if rows else "This version fails no row of it."
+    words = t("{count} failing rows.", count=len(rows)) if rows else t("This version fails no row of it.")
     if rows and not taken:
-        words += " They compare two examples, so that none has a right label; open one in the Probe tab to judge it."
+        words += t(
+            " They compare two examples, so that none has a right label; open one in the Probe tab to judge it."
+        )
     about = (
         f'<div class="panel"><b>{escape(suite)}</b>{about_html(found) if found else ""}'
         f'<div class="hint">{words}</div></div>'
@@ -165,7 +173,7 @@ def show_suite(lab: Lab, task_name: str, version_id: str | None, suite: str | No
         rows,
         gr.update(choices=choices, value=[], visible=bool(rows)),
         gr.update(visible=taken > 0),
-        gr.update(visible=taken > 0, value=f"Take the first {min(taken, MANY)}"),
+        gr.update(visible=taken > 0, value=t("Take the first {count}", count=min(taken, MANY))),
         gr.update(visible=bool(rows)),
     ]
 
@@ -182,11 +190,13 @@ def about_html(suite: Suite) -> str:
 def row_text(task: Any, row: dict[str, Any]) -> str:
     """A failing row in one line: the example, what was said and what is right."""
     text = highlight.one_line(task, row["example"], 260)
-    answer = highlight.shorten(task.label_text(row["answer"], row["example"]), 60)
+    answer = highlight.shorten(highlight.label_text(task, row["example"], row["answer"]), 60)
     said = f"said {answer} {100 * max(row['probabilities']):.0f} %"
     if row["label"] is None:
         return f"{text} — {said}; otherwise than for: {highlight.one_line(task, row['second'], 200)}"
-    return f"{text} — {said}; right: {highlight.shorten(task.label_text(row['label'], row['example']), 60)}"
+    return (
+        f"{text} — {said}; right: {highlight.shorten(highlight.label_text(task, row['example'], row['label']), 60)}"
+    )
 
 
 @known_errors
@@ -212,7 +222,7 @@ def show_catalogue(lab: Lab, task_name: str) -> str:
             f"<td>{escape(suite.tests)}</td><td>{row_html(suite.task, row)}<br><span class=hint>expected: "
             f"{escape(expected(suite.task, row))}</span></td></tr>"
         )
-    head = "<tr><th>capability</th><th>what it tests</th><th>example</th></tr>"
+    head = t("<tr><th>capability</th><th>what it tests</th><th>example</th></tr>")
     return f'<table class="plain">{head}{"".join(lines)}</table>'
 
 
@@ -235,16 +245,16 @@ def run_all(lab: Lab, task_name: str, version_id: str | None) -> Iterator[list[A
         for number, suite in enumerate(suites):
             yield [progress_html(number, len(suites), suite.name), *busy]
             save_result(db, task, version_id, run_suite(predictor, suite, taught=taught))
-        done = f"{len(suites)} suites in {time.monotonic() - started:.0f} s."
+        done = t("{count} suites in {seconds} s.", count=len(suites), seconds=f"{time.monotonic() - started:.0f}")
         yield [f'<div class="hint" role="status">{done}</div>', *idle]
     except (ValueError, RuntimeError, SuiteError) as error:
-        yield [highlight.problem(str(error)), *idle]
+        yield [highlight.problem(t(str(error))), *idle]
 
 
-def stopped() -> list[Any]:
+def stopped(lab: Lab) -> list[Any]:
     """What is shown after Stop; the results so far are kept."""
     words = '<div class="hint" role="status">Stopped. What ran is kept; Run starts again.</div>'
-    return [words, gr.update(interactive=True), gr.update(interactive=False)]
+    return [t(words), gr.update(interactive=True), gr.update(interactive=False)]
 
 
 def progress_html(done: int, total: int, name: str) -> str:
@@ -275,10 +285,12 @@ def take_first(lab: Lab, task_name: str, version_id: str, rows: list[dict[str, A
 def _take(lab: Lab, task_name: str, version_id: str, rows: list[dict[str, Any]], annotator: str) -> list[Any]:
     ids = flag_failures(lab.db(), get_task(task_name), version_id, rows, annotator)
     left = len(rows) - len(ids)
-    more = f" {left} were taken before or have no right label." if left else ""
+    more = t(" {left} were taken before or have no right label.", left=left) if left else ""
     if not ids:
-        raise ValueError(f"Nothing to store.{more}")
-    return show_toast(f"{len(ids)} corrections stored.{more} Retrain learns from them.", ids)
+        raise ValueError(t("Nothing to store.") + more)
+    return show_toast(
+        t("{count} corrections stored.{more} Retrain learns from them.", count=len(ids), more=more), ids
+    )
 
 
 @known_errors

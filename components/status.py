@@ -11,10 +11,12 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from components.watching import resident_bytes
 from data.jobs import count_by_state
 from data.roles import acting
 
+WITHIN = "{share} % answered within"
 ONLY_ADMIN = highlight.empty("For admins", "How the app fares is shown to accounts with the role admin.")
 
 
@@ -29,13 +31,13 @@ def build_status(lab: Lab, tab: gr.Tab) -> None:
 def show_status(lab: Lab) -> str:
     """Tables of answers, models, runs and storage, as HTML."""
     if acting().role != "admin":
-        return ONLY_ADMIN
+        return t(ONLY_ADMIN)
     tables = {"Answers": answers(lab), "Models": models(lab), "Runs": runs(lab), "Machine": machine(lab)}
     parts = []
     for title, rows in tables.items():
         row = "<tr><th scope='row'>{}</th><td>{}</td></tr>"
-        cells = "".join(row.format(escape(name), escape(value)) for name, value in rows)
-        parts.append(f"<section><h3>{title}</h3><table>{cells}</table></section>")
+        cells = "".join(row.format(escape(t(name)), escape(t(value))) for name, value in rows)
+        parts.append(f"<section><h3>{t(title)}</h3><table>{cells}</table></section>")
     return f'<div class="status">{"".join(parts)}</div>'
 
 
@@ -46,7 +48,7 @@ def answers(lab: Lab) -> list[tuple[str, str]]:
     rows = [("Probes since the start", f"{given:,.0f}")]
     if given:
         rows += [
-            (f"{100 * share:.0f} % answered within", f"{1000 * (metrics.quantile(share) or 0):,.0f} ms")
+            (t(WITHIN, share=round(100 * share)), f"{1000 * (metrics.quantile(share) or 0):,.0f} ms")
             for share in (0.5, 0.95)
         ]
     if batches.get("count"):

@@ -10,6 +10,7 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from components.toast import show_toast
 from data.steps import history, recent_steps, undo_last, undo_step
 
@@ -57,16 +58,20 @@ def build_steps(lab: Lab, annotator: gr.Textbox, tab: gr.Tab, toast_outputs: lis
 def show_steps(lab: Lab) -> list[Any]:
     rows = recent_steps(lab.db())
     if not rows:
-        return [NOTHING, gr.update(visible=False), gr.update(visible=False)]
+        return [t(NOTHING), gr.update(visible=False), gr.update(visible=False)]
     choices = [(step_text(row), row["id"]) for row in rows]
     return ["", gr.update(choices=choices, value=None, visible=True), gr.update(visible=True)]
 
 
 def step_text(step: dict[str, Any]) -> str:
-    undone = " (undone)" if step["undone_by"] else ""
-    what = f"step {step['undoes']}" if step["undoes"] else f"{step['verdicts']:,} row{'s' * (step['verdicts'] != 1)}"
+    undone = t(" (undone)") if step["undone_by"] else ""
+    what = (
+        t("step {number}", number=step["undoes"])
+        if step["undoes"]
+        else t("1 row" if step["verdicts"] == 1 else "{count} rows", count=f"{step['verdicts']:,}")
+    )
     time = step["created_at"][:16].replace("T", " ")
-    return f"{step['id']} · {time} · {step['who']} {WORDS.get(step['act'], step['act'])} {what}{undone}"
+    return f"{step['id']} · {time} · {step['who']} {t(WORDS.get(step['act'], step['act']))} {what}{undone}"
 
 
 @known_errors
@@ -83,7 +88,7 @@ def undo_mine(lab: Lab, annotator: str) -> list[Any]:
 
 def undone_toast(found: dict[str, Any]) -> list[Any]:
     left = f" {found['left']:,} were changed since and stay." if found["left"] else ""
-    return show_toast(f"Undone: {found['undone']:,} rows.{left}", found["step"])
+    return show_toast(t("Undone: {count} rows.", count=f"{found['undone']:,}") + left, found["step"])
 
 
 def history_html(lab: Lab, verdict_id: int) -> str:
@@ -99,7 +104,6 @@ def history_html(lab: Lab, verdict_id: int) -> str:
             )
         time = event["created_at"][:16].replace("T", " ")
         words = WORDS.get(event["act"], event["act"])
-        lines.append(f"<li>{time} UTC · <b>{escape(event['who'])}</b> {escape(words)} it. {changes}</li>")
-    return (
-        f'<div class="hint"><b>History</b><ol style="margin:4px 0 0; padding-left:20px">{"".join(lines)}</ol></div>'
-    )
+        lines.append(f"<li>{time} UTC · <b>{escape(event['who'])}</b> {escape(t(words))}. {changes}</li>")
+    listed = f'<ol style="margin:4px 0 0; padding-left:20px">{"".join(lines)}</ol>'
+    return f'<div class="hint"><b>{t("History")}</b>{listed}</div>'

@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from components.figures import ACCENT, MUTED, OPPOSE, PALETTE, PATTERNS, bar, finish
+from components.languages import t
 
 HEIGHT = 360
 LINE = {"width": 2.5}
@@ -139,7 +140,7 @@ def hunt(rows: list[dict[str, Any]]) -> go.Figure:
     from plotly.subplots import make_subplots
 
     figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.06)
-    names = [row["category"] for row in rows]
+    names = [t(row["category"]) for row in rows]
     for column, (key, title, unit, colour) in enumerate(
         (
             ("tries_each", "tries", "tries a failure", ACCENT),

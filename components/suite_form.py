@@ -12,6 +12,7 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import named
 from components.toast import build_toast, hide_toast, show_toast
 from data.suites import all_suites, compose, expand, parse_suite, read_suite, remove_suite, save_suite
 from data.tasks import TASKS, Task, get_task
@@ -32,7 +33,7 @@ HELP = (
     '<div class="hint">One template a line: the fields and the right label with bars between them. A word in braces '
     "is a slot; {person1} and {person2} are different people. <b>FIELDS || FIELDS</b> says that both get the same "
     "answer; with <b>| positive up</b> behind, that this label's probability rises. A slot may take a list that is "
-    "there: <code>person: @names</code>. Entities are marked in the text: <b>[{name}](PER) left.</b></div>"
+    "there: <code>person: @names</code>. Entities are marked in the text: <code>[{name}](PER) left.</code></div>"
 )
 
 
@@ -64,16 +65,19 @@ def build_suite_form(lab: Lab, task: gr.Radio) -> None:
     toast = build_toast("suite")
     quiet = {"queue": False, "show_progress": "hidden"}
     given = [task, name, category, tests, slots, templates]
-    task.change(change_task, [task], [category, templates, preview], **quiet)
+    task.change(lab.bind(change_task), [task], [category, templates, preview], **quiet)
     look.click(lab.bind(preview_suite), given, [preview], **quiet)
     save.click(lab.bind(keep_suite), given, [*toast.outputs, preview], **quiet)
     upload.upload(lab.bind(keep_file), [upload], [*toast.outputs, preview, upload], **quiet)
     toast.undo.click(lab.bind(undo), [toast.token], toast.outputs, **quiet)
 
 
-def change_task(task_name: str) -> list[Any]:
-    categories = list(get_task(task_name).categories)
-    return [gr.update(choices=categories, value="other"), gr.update(placeholder=TEMPLATES[task_name]), ""]
+def change_task(lab: Lab, task_name: str) -> list[Any]:
+    return [
+        gr.update(choices=named(get_task(task_name).categories), value="other"),
+        gr.update(placeholder=TEMPLATES[task_name]),
+        "",
+    ]
 
 
 @known_errors

@@ -13,12 +13,15 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
 from data.tasks import Example, Task, get_task
 from data.tasks.base import MAX_CHOICES
 
 MOST_LABELS = MAX_CHOICES
 STATES = {"correction": "corrected", "confirmation": "confirmed", "dropped": "dropped"}
+KEPT = "{kept} of {count} kept."
+MORE = "{kept} more labelled examples; they count as your own flags do."
 HINT = (
     '<div class="hint"><kbd>Enter</kbd> as the rule says · <kbd>1</kbd>…<kbd>5</kbd> that label · '
     "<kbd>X</kbd> drop · <kbd>Backspace</kbd> back</div>"
@@ -166,7 +169,7 @@ def view(state: dict[str, Any] | None) -> list[Any]:
     labels = offered(task, row) if row else []
     buttons = [
         gr.update(
-            value=f"{i} · {highlight.shorten(task.label_text(label, row['example']), 60)}{unchanged(state, label)}",
+            value=f"{i} · {short(task, row, label)}{unchanged(state, label)}",
             variant="primary" if label == row["label"] else "secondary",
             visible=True,
         )
@@ -189,9 +192,13 @@ def offered(task: Task, row: dict[str, Any]) -> list[Any]:
     return task.offered(row["example"], row["label"], row["answer"])
 
 
+def short(task: Task, row: dict[str, Any], label: Any) -> str:
+    return highlight.shorten(highlight.label_text(task, row["example"], label), 60)
+
+
 def unchanged(state: dict[str, Any], label: Any) -> str:
     """Says of the label that the person's own input got that it says so again: the answer should not have changed."""
-    return ", unchanged" if state.get("before") == label else ""
+    return t(", unchanged") if state.get("before") == label else ""
 
 
 def twins_html(task: Task, state: dict[str, Any]) -> str:
@@ -199,28 +206,28 @@ def twins_html(task: Task, state: dict[str, Any]) -> str:
     current = _current(state)
     lines = []
     for row in state["rows"]:
-        said = escape(task.label_text(row["answer"], row["example"]))
+        said = escape(highlight.label_text(task, row["example"], row["answer"]))
         sure = f"{100 * max(row['probabilities']):.0f} %"
-        judged = f' <span class="pill {row["state"]}">{STATES[row["state"]]}</span>' if row["state"] else ""
+        judged = f' <span class="pill {row["state"]}">{t(STATES[row["state"]])}</span>' if row["state"] else ""
         wrong = "wrong" if row["label"] not in (None, row["answer"]) else "right"
-        held = "right label" if row["state"] in ("correction", "confirmation") else state["known_by"]
+        held = t("right label" if row["state"] in ("correction", "confirmation") else state["known_by"])
         right = (
             ""
             if row["label"] is None
-            else f"{held}: <b>{escape(task.label_text(row['label'], row['example']))}</b> · "
+            else f"{held}: <b>{escape(highlight.label_text(task, row['example'], row['label']))}</b> · "
         )
         mood = "current" if row is current else row["state"] or ""
         lines.append(
             f'<li class="{mood}">'
             f"<div>{marked_text(task, row['example'], state['parent'])}{judged}</div>"
-            f'<div class="said">{escape(row["relation"])} · {escape(row["rule"])} · {right}'
-            f'model: <span class="{wrong}">{said}</span> {sure}</div></li>'
+            f'<div class="said">{escape(t(row["relation"]))} · {escape(row["rule"])} · {right}'
+            f'{t("model")}: <span class="{wrong}">{said}</span> {sure}</div></li>'
         )
     kept = sum(row["verdict_id"] is not None for row in state["rows"])
     head = (
-        f"<b>{state['title']}.</b> {state['about']}: {kept} of {len(state['rows'])} kept."
+        f"<b>{t(state['title'])}.</b> {t(state['about'])}: {t(KEPT, kept=kept, count=len(state['rows']))}"
         if current
-        else f"<b>All judged.</b> {kept} more labelled examples; they count as your own flags do."
+        else f"<b>{t('All judged.')}</b> {t(MORE, kept=kept)}"
     )
     return f'<div class="hint">{head}</div><ol class="twins">{"".join(lines)}</ol>'
 

@@ -15,6 +15,7 @@ from components import highlight
 from components.compare import build_compare
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from components.prompt_form import build_prompt_form, build_zero_shot
 from components.toast import build_toast, hide_toast, show_toast
 from data.versions import (
@@ -27,6 +28,15 @@ from data.versions import (
 )
 
 IMAGE = re.compile(r"!\[(?P<title>[^\]]*)\]\((?P<name>[\w-]+\.svg)\)")
+HEAD = (
+    '<tr><th>version</th><th>made by</th><th>when (UTC)</th><th class="num">retention set</th>'
+    '<th class="num">contrasts</th><th class="num">unseen siblings</th><th class="num">held-out flags</th>'
+    '<th class="num">taught</th></tr>'
+)
+NO_VERSION = highlight.empty(
+    "No version of this task",
+    "Start with --model TASK=PATH to bring a model of your own, or retrain one.",
+)
 NO_CARD = highlight.empty("No version chosen", "Choose a version to read its card.")
 
 
@@ -69,12 +79,8 @@ def show_versions(lab: Lab, task_name: str) -> list[Any]:
     """The table of the task's versions, their menu, the live one's card and the promotions."""
     rows = list_versions(lab.db(), task_name)
     if not rows:
-        nothing = highlight.empty(
-            "No version of this task",
-            "Start with --model TASK=PATH to bring a model of your own, or retrain one.",
-        )
         menu = gr.update(choices=[], value=None)
-        return [nothing, menu, NO_CARD, ""]
+        return [t(NO_VERSION), menu, t(NO_CARD), ""]
     ids = [row["id"] for row in rows]
     live = next((row["id"] for row in rows if row["live"]), ids[0])
     return [
@@ -94,9 +100,9 @@ def versions_html(rows: list[dict[str, Any]]) -> str:
     lines = []
 
     def add(row: dict[str, Any], depth: int) -> None:
-        live = ' <span class="pill live">live</span>' if row["live"] else ""
+        live = f' <span class="pill live">{t("live")}</span>' if row["live"] else ""
         if json.loads(row["gate"] or "[]"):
-            live += ' <span class="pill failed">held back</span>'
+            live += f' <span class="pill failed">{t("held back")}</span>'
         indent = f'<span style="padding-left:{depth * 18}px;opacity:.6">{"└ " if depth else ""}</span>'
         cells = []
         for split in ("retention", "contrasts", "siblings", "held_out", "taught"):
@@ -106,7 +112,7 @@ def versions_html(rows: list[dict[str, Any]]) -> str:
                 f"{100 * metrics['accuracy']:.1f} % <span class=hint>of {metrics['rows']}</span>" if has else "·"
             )
         lines.append(
-            f"<tr><td>{indent}<b>{escape(row['id'])}</b>{live}</td><td>{escape(row['note'] or 'repair')}</td>"
+            f"<tr><td>{indent}<b>{escape(row['id'])}</b>{live}</td><td>{escape(t(row['note'] or 'repair'))}</td>"
             f"<td>{row['created_at'][:16].replace('T', ' ')}</td>"
             + "".join(f'<td class="num">{cell}</td>' for cell in cells)
             + "</tr>"
@@ -116,12 +122,7 @@ def versions_html(rows: list[dict[str, Any]]) -> str:
 
     for root in by_parent.get(None, []):
         add(root, 0)
-    return (
-        '<div class="panel"><table class="plain"><tr><th>version</th><th>made by</th><th>when (UTC)</th>'
-        '<th class="num">retention set</th><th class="num">contrasts</th><th class="num">unseen siblings</th>'
-        '<th class="num">held-out flags</th><th class="num">taught</th></tr>'
-        f"{''.join(lines)}</table></div>"
-    )
+    return f'<div class="panel"><table class="plain">{t(HEAD)}{"".join(lines)}</table></div>'
 
 
 def history_html(rows: list[dict[str, Any]]) -> str:
@@ -130,9 +131,8 @@ def history_html(rows: list[dict[str, Any]]) -> str:
         f"<td>{escape(r['promoted_by'])}</td><td>{escape(r['reason'])}{overrode(r)}</td></tr>"
         for r in rows
     )
-    return (
-        f'<table class="plain"><tr><th>when (UTC)</th><th>version</th><th>by</th><th>reason</th></tr>{lines}</table>'
-    )
+    head = t("<tr><th>when (UTC)</th><th>version</th><th>by</th><th>reason</th></tr>")
+    return f'<table class="plain">{head}{lines}</table>'
 
 
 def overrode(row: dict[str, Any]) -> str:
@@ -142,7 +142,7 @@ def overrode(row: dict[str, Any]) -> str:
 def show_card(lab: Lab, version_id: str | None) -> str:
     """The version's model card, as its folder carries it."""
     if not version_id:
-        return NO_CARD
+        return t(NO_CARD)
     folder = lab.settings.workspace / get_version(lab.db(), version_id)["folder"]
     try:
         return IMAGE.sub(
@@ -194,4 +194,4 @@ def _after_promotion(lab: Lab, version_id: str, before: str) -> list[Any]:
         lab.serving.problems.pop(task, None)  # the thread that watches may have found the other one loadable
         lab.serving.refresh()
         raise ValueError(message)
-    return show_toast(f"{escape(version_id)} answers now.", before)
+    return show_toast(t("{version} answers now.", version=escape(version_id)), before)

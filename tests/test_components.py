@@ -206,7 +206,7 @@ def test_views_are_kept_and_many_rows_changed_at_once(lab):
     assert names["choices"] == ["mine"]
     assert filter_form.open_view(lab, "nli", "mine") == list(view)
     act = "Move to a category"
-    assert "numbers" in bulk_form.offer_values(lab, "nli", act)[0]["choices"]
+    assert ("numbers", "numbers") in bulk_form.offer_values(lab, "nli", act)[0]["choices"]
     html, button, plan = bulk_form.show_preview(lab, act, "numbers", "nli", *view)
     assert "Of 3 rows found, 3 change." in html
     assert button["value"] == "Change 3 rows"

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from data.seed import KINDS, seed_rows
+from data.scripts import UNPARTED
+from data.seed import CHINESE, KINDS, seed_rows
 from data.tasks import TASKS
 
 PAIRS = [(task, kind) for task in TASKS.values() for kind in KINDS]
@@ -48,6 +49,15 @@ def test_right_choice_stands_in_every_place(kind):
 def test_no_example_is_there_twice(task):
     hashes = Counter(task.content_hash(row["example"]) for kind in KINDS for row in seed_rows(task, kind))
     assert [h for h, count in hashes.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=ids)
+def test_a_few_hard_cases_are_in_chinese(task):
+    rows = seed_rows(task, CHINESE)
+    assert len(rows) >= 3
+    assert all(UNPARTED.search(task.text_of(row["example"])) and UNPARTED.search(row["note"]) for row in rows)
+    assert {row["category"] for row in rows} <= set(task.categories)
+    assert not UNPARTED.search("".join(task.text_of(row["example"]) for row in seed_rows(task, "gallery")))
 
 
 def test_unknown_kind_is_refused():

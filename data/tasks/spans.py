@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from data.scripts import UNPARTED
 from data.tasks.base import Example, Task
 
 OUTSIDE = "O"
@@ -184,10 +185,10 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _cuts_word(text: str, place: int) -> bool:
-    """Chinese and Japanese are written without spaces, so there any character may end a span."""
+    """Where a script parts no words by spaces, any character may end a span."""
     if not 0 < place < len(text):
         return False
-    return all(c.isalnum() and ord(c) < 0x2E80 for c in text[place - 1 : place + 1])
+    return all(c.isalnum() and not UNPARTED.match(c) for c in text[place - 1 : place + 1])
 
 
 def _name(span: Span, text: str) -> str:

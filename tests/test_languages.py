@@ -1,0 +1,201 @@
+"""The page speaks Chinese as well: no text is without its other language, and none is translated that nobody sees."""
+
+import ast
+import importlib
+import json
+import re
+import string
+from collections.abc import Iterator
+
+import gradio as gr
+import pytest
+
+import app
+from components import highlight, probe, review
+from components.context import Lab
+from components.filter_form import NOTHING_CHOSEN
+from components.languages import SOURCE, browser_language, catalogue, named, pieces, speaking, t
+from components.languages.page import SPEAKING, TEXTS
+from data.tasks import TASKS
+from settings import LANGUAGES, PROJECT, Settings, read_settings
+from tests.conftest import nli
+
+OTHERS = [code for code in LANGUAGES if code != SOURCE]
+SAME = {"Blindspot", "2026-01-31", "tall_tales", "k, or p"}
+"""At rest on the page and the same in every language."""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> gr.Blocks:
+    """The page as its components are written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "translate_page", lambda page, language: None)
+        return app.build_page(Lab(Settings(workspace=tmp_path_factory.mktemp("page"))))
+
+
+def at_rest(page: gr.Blocks) -> Iterator[str]:
+    """What a person reads on the page before anything is done."""
+    for block in page.blocks.values():
+        if block.get_block_name() == "api":
+            continue
+        yield from (text for name in TEXTS if isinstance(text := getattr(block, name, None), str))
+        if isinstance(block, SPEAKING) and isinstance(block.value, str):
+            yield from pieces(re.sub(r"<(code|kbd)>.*?</\1>", "<br>", block.value))
+        if block.elem_id != "probe-gallery":
+            yield from (name for name, _ in getattr(block, "choices", None) or [])
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """By name the modules whose texts the page shows."""
+    for folder in ("components", "data", "models"):
+        for path in sorted((PROJECT / folder).rglob("*.py")):
+            name = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+            yield name, ast.parse(path.read_text(encoding="utf-8"))
+    yield "app", ast.parse((PROJECT / "app.py").read_text(encoding="utf-8"))
+
+
+def said() -> Iterator[str]:
+    """What handlers put through `t` or raise: literals, and the module's constants that are named there."""
+    for name, tree in modules():
+        if not name.startswith("components."):
+            continue
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            called = getattr(call.func, "id", "")
+            if called == "ValueError":
+                yield from (one.value for one in call.args if isinstance(one, ast.Constant))
+            if called not in ("t", "named"):
+                continue
+            for node in _shown(call.args[0]):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield from pieces(node.value)
+                elif isinstance(node, ast.Name) and node.id.isupper():
+                    yield from _texts(getattr(importlib.import_module(name), node.id))
+
+
+def _shown(node: ast.AST) -> Iterator[ast.AST]:
+    """The parts of an argument that are text, not the keys and conditions by which it is chosen."""
+    if isinstance(node, ast.IfExp):
+        yield from _shown(node.body)
+        yield from _shown(node.orelse)
+    elif isinstance(node, ast.Subscript):
+        yield node.value
+    elif isinstance(node, ast.Call):
+        for one in [node.func, *node.args]:
+            yield from _shown(one)
+    elif isinstance(node, ast.Attribute):
+        yield from _shown(node.value)
+    else:
+        yield node
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from pieces(value)
+    elif isinstance(value, dict | tuple | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+
+
+def names() -> Iterator[str]:
+    """Tasks, fields, labels and categories, which handlers name by value."""
+    for task in TASKS.values():
+        yield from (task.title, *task.labels, *task.categories, *(f.title for f in task.fields if f.kind == "text"))
+
+
+def test_each_language_is_one_file():
+    files = {path.stem for path in (PROJECT / "components" / "languages").glob("*.json")}
+    assert files == set(OTHERS)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_text_is_missing(language, page):
+    wanted = {*at_rest(page), *said(), *names()} - SAME
+    wanted = {text for text in wanted if re.search(r"[^\W\d_]{2}", text) and "@" not in text and "|" not in text}
+    assert sorted(wanted - catalogue(language).keys()) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_text_is_there_that_nobody_uses(language, page):
+    literals = (node.value for _, tree in modules() for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    known = {piece for value in literals if isinstance(value, str) for piece in pieces(value)}
+    assert sorted(catalogue(language).keys() - known - set(at_rest(page))) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_translation_fills_in_what_its_source_does(language):
+    def slots(text: str) -> list[str]:
+        return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
+
+    different = {text: other for text, other in catalogue(language).items() if slots(text) != slots(other)}
+    assert different == {}
+    assert all(other.strip() and "<" not in other for other in catalogue(language).values())
+
+
+def test_a_catalogue_names_each_text_once():
+    for language in OTHERS:
+        path = PROJECT / "components" / "languages" / f"{language}.json"
+        keys = [key for key, _ in json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=list)]
+        assert sorted(keys) == sorted(set(keys))
+
+
+def test_texts_are_said_in_the_language_that_is_spoken():
+    assert t("Right") == "Right"
+    with speaking("zh"):
+        assert t("Right") == "正确"
+        assert t(" (undone)").startswith(" ")
+        assert t('<div class="empty"><b>No answer yet</b>x &lt; y</div>') == (
+            '<div class="empty"><b>尚无答案</b>x &lt; y</div>'
+        )
+        assert t("{count} rows", count=3) == "3 行"
+        assert t("What no catalogue has") == "What no catalogue has"
+        assert named(["negation"]) == [("否定", "negation")]
+    assert t("Right") == "Right"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("zh-TW", "zh"),
+        ("en-US,en;q=0.9,zh-CN;q=0.8", "en"),
+        ("de-DE", "en"),
+        ("", "en"),
+        (None, "en"),
+    ],
+)
+def test_the_browsers_first_language_counts(accepted, language):
+    assert browser_language(accepted) == language
+
+
+def test_the_page_holds_both_languages_and_a_chosen_one_alone(settings):
+    page = app.build_page(Lab(settings))
+    run = next(block for block in page.blocks.values() if block.elem_id == "probe-run")
+    texts = page.i18n_instance.translations
+    assert (texts["en"][run.value.key], texts["zh"][run.value.key]) == ("Run", "运行")
+    chosen = app.build_page(Lab(Settings(workspace=settings.workspace, language="zh")))
+    assert {text for text in chosen.i18n_instance.translations["en"].values()} >= {"运行", "前提"}
+    assert set(chosen.i18n_instance.translations) == {"en"}
+
+
+def test_handlers_answer_in_the_language_of_the_page(settings):
+    lab = Lab(Settings(workspace=settings.workspace, language="zh"))
+    table, _, words, *_ = lab.bind(review.first_page)("nli", *NOTHING_CHOSEN)
+    assert "例子" in table["headers"]
+    assert "这里还没有内容" in words
+    assert "尚无答案" in str(lab.bind(probe.clear_form)("nli"))
+    with pytest.raises(gr.Error, match="请先运行一个例子"):
+        lab.bind(probe.save_right)(None, "other", "ann")
+
+
+def test_labels_are_named_and_a_persons_own_words_are_not():
+    with speaking("zh"):
+        assert highlight.label_names(TASKS["nli"], nli("A.", "B.")) == ["蕴含", "中立", "矛盾"]
+        assert highlight.label_text(TASKS["labels"], {"text": "x", "choices": ["Right", "other"]}, 1) == "other"
+
+
+def test_an_unknown_language_is_refused_by_name(monkeypatch):
+    assert read_settings(language="zh").language == "zh"
+    assert read_settings().language == ""
+    monkeypatch.setenv("BLINDSPOT_LANGUAGE", "xx")
+    with pytest.raises(ValueError, match="--language en or zh; found 'xx'"):
+        read_settings()
