@@ -46,7 +46,7 @@ def speaking(language: str) -> Iterator[None]:
         _language.reset(token)
 
 
-def t(text: str, **values: Any) -> str:
+def t(text: str, /, **values: Any) -> str:
     """The text in the language that is spoken, `{names}` in it filled with the values.
 
     Of HTML each text between tags is looked up by itself. What no catalogue has stays as it is.
