@@ -21,7 +21,7 @@ def has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is computed in hardware there, and so is faster than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16")) and torch.backends.mkldnn.is_available()
 
 
 def describe(device: torch.device) -> str:

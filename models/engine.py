@@ -12,6 +12,7 @@ import torch
 
 from data.seed import seed_rows
 from models.device import has_bf16
+from models.packing import pack
 from models.predictor import Prediction, Predictor
 
 TOLERANCE = 0.02
@@ -43,6 +44,8 @@ class Engine:
         """Tries bfloat16, which takes seconds, and goes over to it if it suits; probes are answered meanwhile."""
         self.is_settled = True
         halved = self.predictor.replica(torch.bfloat16)
+        if halved.device.type == "cpu":
+            pack(halved.model)
         if is_close_and_faster(self.predictor.replica(), halved):
             self._take(halved)
             self.precision = "bf16"

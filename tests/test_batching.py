@@ -10,8 +10,10 @@ from data.seed import seed_rows
 from data.tasks import TASKS
 from models import engine as engine_module
 from models.batching import Batcher, Waiting, choose_batch
+from models.device import has_bf16
 from models.engine import TOLERANCE, Engine
 from models.inputs import Encoded
+from models.packing import PackedBertLayer, pack
 from models.predictor import Predictor
 from models.registry import folder_of
 
@@ -114,6 +116,8 @@ def test_bfloat16_serves_where_it_is_close_and_faster(tiny_settings, tiny_store,
     predictor = Predictor.load(folder_of(tiny_settings, tiny_store, live(tiny_store, task)))
     monkeypatch.setattr(engine_module, "has_bf16", lambda device: True)
     monkeypatch.setattr(engine_module, "is_close_and_faster", lambda exact, other: True)
+    if not has_bf16(predictor.device):  # oneDNN refuses to pack it there
+        monkeypatch.setattr(engine_module, "pack", lambda model: model)
     engine = Engine(predictor, threads=2)
     assert (engine.precision, engine.is_settled) == ("fp32", False)  # it answers before it has tried
     engine.settle()
@@ -123,6 +127,37 @@ def test_bfloat16_serves_where_it_is_close_and_faster(tiny_settings, tiny_store,
     for said, exact in zip(engine.answer(predictor.encode(examples)), predictor.predict(examples), strict=True):
         assert said.probabilities == pytest.approx(exact.probabilities, abs=0.1)
     assert Engine(predictor, 1, precision="fp32").is_settled
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_packed_model_answers_as_before(tiny_settings, tiny_store, task):
+    predictor = Predictor.load(folder_of(tiny_settings, tiny_store, live(tiny_store, task)))
+    packed = predictor.replica(torch.float32)
+    pack(packed.model)
+    assert any(isinstance(part, PackedBertLayer) for part in packed.model.modules())
+    assert not any(isinstance(part, torch.nn.Linear) for part in packed.model.modules())
+    examples = [row["example"] for row in seed_rows(TASKS[task], "validation")[:8]]
+    for said, exact in zip(packed.predict(examples), predictor.predict(examples), strict=True):
+        assert said.probabilities == pytest.approx(exact.probabilities, abs=1e-4)
+
+
+def test_layer_with_another_activation_is_packed_product_by_product(predictor):
+    replica = predictor.replica(torch.float32)
+    for layer in replica.model.bert.encoder.layer:
+        layer.attention.self.config.hidden_act = "relu"
+        layer.intermediate.intermediate_act_fn = torch.nn.ReLU()
+    expected = replica.predict(rows(4))
+    pack(replica.model)
+    assert not any(isinstance(part, PackedBertLayer) for part in replica.model.modules())
+    for said, exact in zip(replica.predict(rows(4)), expected, strict=True):
+        assert said.probabilities == pytest.approx(exact.probabilities, abs=1e-4)
+
+
+def test_replicas_share_packed_weights(predictor):
+    packed = predictor.replica(torch.float32)
+    pack(packed.model)
+    mine, theirs = ({id(buffer) for buffer in p.model.buffers()} for p in (packed, packed.replica()))
+    assert mine == theirs
 
 
 def test_format_whose_answers_differ_is_not_taken(predictor):
