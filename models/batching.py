@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 WINDOW_S = 0.003
 """How long a batch waits for company, while more than one client asks; a lone one never waits."""
+BESIDE_S = 0.05
+"""How long a batch waits, while another is computed, until enough wait to be worth one of their own."""
+WORTH_ROWS = 8
+"""So many are. One row costs as much as three of eight, and takes the time from whoever brings the next."""
 MOST_ROWS = 32
-MOST_TOKENS = 256
-"""Padded tokens of a batch. On a CPU more of them at once save nothing, and shorter batches waste less padding and
-keep every core busy."""
-GPU_TOKENS = 8192
 
 log = logging.getLogger("blindspot.batching")
 
@@ -66,18 +66,18 @@ class Batcher:
     """Threads that empty one queue. `observe(rows, seconds)` is told of each batch.
 
     A batch computes on as many cores as no other batch is using, so that a lone probe has them all and many probes
-    have one each: single-threaded batches side by side wait for nobody.
+    have one each: single-threaded batches side by side wait for nobody. A small one waits for the one before it.
     """
 
     def __init__(
         self,
         workers: int,
         cores: int,
-        most_tokens: int = MOST_TOKENS,
         window_s: float = WINDOW_S,
+        beside_s: float = BESIDE_S,
         observe: Callable[[int, float], None] = lambda rows, seconds: None,
     ) -> None:
-        self.cores, self.most_tokens, self.window_s, self.observe = cores, most_tokens, window_s, observe
+        self.cores, self.window_s, self.beside_s, self.observe = cores, window_s, beside_s, observe
         self._ready = threading.Condition()
         self._waiting: list[Waiting] = []
         self._busy = 0
@@ -122,16 +122,22 @@ class Batcher:
                     if self._stopped:
                         return None
                     self._ready.wait()
-                if self._crowded and len(self._waiting) < MOST_ROWS and not self._stopped:
+                if self._busy:
+                    self._ready.wait_for(self._is_worth_it, self.beside_s)
+                elif self._crowded and len(self._waiting) < MOST_ROWS and not self._stopped:
                     self._ready.wait_for(lambda: len(self._waiting) >= MOST_ROWS or self._stopped, self.window_s)
                 if self._waiting:
                     break
-            batch = choose_batch(self._waiting, self.most_tokens)
+            batch = choose_batch(self._waiting, self._waiting[0].engine.most_tokens)
             taken = set(map(id, batch))
             self._waiting = [other for other in self._waiting if id(other) not in taken]
             self._crowded = len(batch) > 1 or bool(self._waiting)
             self._busy += 1
             return batch, max(1, self.cores // self._busy)
+
+    def _is_worth_it(self) -> bool:
+        """Whether to begin a batch now: nothing is computed, or enough wait for one beside it."""
+        return self._stopped or not self._busy or len(self._waiting) >= WORTH_ROWS
 
     def _work(self, number: int) -> None:
         threads = 0
@@ -147,6 +153,7 @@ class Batcher:
             finally:
                 with self._ready:
                     self._busy -= 1
+                    self._ready.notify_all()
 
     def _answer(self, batch: list[Waiting], number: int) -> None:
         asked = [w for w in batch if w.answer.set_running_or_notify_cancel()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 import torch
 
@@ -22,6 +23,13 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu.get_capabilities().get("avx512_bf16")) and torch.backends.mkldnn.is_available()
+
+
+@cache
+def tile() -> int:
+    """Rows of tokens are filled up to a multiple of this, so that kernels' shapes are few: AMX computes tiles of 16,
+    and its attention over 24 tokens takes longer than over 32."""
+    return 16 if torch.cpu.get_capabilities().get("amx_bf16") else 8
 
 
 def describe(device: torch.device) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from models.device import tile
+
 Batch = dict[str, torch.Tensor]
 
 
@@ -28,12 +30,12 @@ class Encoded:
 
 
 def window(config: Any, tokenizer: Any) -> int:
-    """How many tokens the model reads, a multiple of 8, as `collate` pads.
+    """How many tokens the model reads, a multiple of 16, as `pad` fills up to on any machine.
 
     Rounding down also spares RoBERTa's two positions of 514 that are not for tokens.
     """
     positions = getattr(config, "max_position_embeddings", None) or 512
-    return min(positions, tokenizer.model_max_length, 8192) // 8 * 8
+    return min(positions, tokenizer.model_max_length, 8192) // 16 * 16
 
 
 def pad_id(tokenizer: Any) -> int:
@@ -46,7 +48,7 @@ def pad_id(tokenizer: Any) -> int:
 
 def pad(rows: Sequence[Sequence[int]], filler: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The rows as one tensor of shape (row, token), filled up on the right, and the mask of what is no filling."""
-    width = max(8, -(-max(map(len, rows)) // 8) * 8)  # a multiple of 8 keeps the kernels' shapes few
+    width = max(1, -(-max(map(len, rows)) // tile())) * tile()
     ids = torch.tensor([[*row, *[filler] * (width - len(row))] for row in rows])
     return ids, (torch.arange(width) < torch.tensor([len(row) for row in rows]).unsqueeze(1)).long()
 

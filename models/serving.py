@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from data.tasks import Example
 from data.versions import live_version, live_versions
-from models.batching import GPU_TOKENS, MOST_TOKENS, Batcher
+from models.batching import Batcher
 from models.device import choose_device, usable_cores
 from models.encoder import EncoderError
 from models.engine import Engine
@@ -66,9 +66,7 @@ class Serving:
         self.observer = observer or Observer()
         on_cpu = self.device.type == "cpu"
         self.threads = min(usable_cores(), MOST_THREADS) if on_cpu else 1
-        self.batcher = Batcher(
-            self.threads, usable_cores(), MOST_TOKENS if on_cpu else GPU_TOKENS, observe=self.observer.batch
-        )
+        self.batcher = Batcher(self.threads, usable_cores(), observe=self.observer.batch)
         self._live: dict[str, Engine] = {}
         self._others: OrderedDict[str, Engine] = OrderedDict()
         self._loading = threading.Lock()

@@ -90,6 +90,26 @@ def test_failing_row_fails_alone(batcher, predictor, monkeypatch):
     assert all(len(future.result(30).probabilities) == 3 for future in futures[1:])
 
 
+def test_few_wait_for_the_batch_before_them(predictor, monkeypatch):
+    engine, asked, seen = Engine(predictor, threads=2), rows(4), []
+    batcher = Batcher(workers=2, cores=2, beside_s=600, observe=lambda rows, seconds: seen.append(rows))
+    begun, go_on, answers = threading.Event(), threading.Event(), Engine.answer
+
+    def answer(self, encoded, thread=0):
+        begun.set()
+        assert go_on.wait(60)
+        return answers(self, encoded, thread)
+
+    monkeypatch.setattr(Engine, "answer", answer)
+    futures = [batcher.submit(engine, asked[0])]
+    assert begun.wait(60)
+    futures += [batcher.submit(engine, example) for example in asked[1:]]
+    go_on.set()
+    assert all(len(future.result(60).probabilities) == 3 for future in futures)
+    batcher.stop()
+    assert seen == [1, 3]
+
+
 def test_stop_answers_what_waits(predictor):
     batcher = Batcher(workers=1, cores=1)
     futures = [batcher.submit(Engine(predictor, 1), example) for example in rows(5)]

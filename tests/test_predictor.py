@@ -67,7 +67,7 @@ def test_text_that_just_fits_is_whole(predictor):
     assert predictor("sentiment").predict([{"text": "dog " * (MAX_TOKENS - 2)}])[0].tokens_dropped == 0
 
 
-def test_window_that_is_no_multiple_of_eight_is_not_passed(tmp_path):
+def test_window_that_is_no_multiple_of_sixteen_is_not_passed(tmp_path):
     base = build_tiny(tmp_path / "base", "sentiment", max_tokens=50)
     (tmp_path / "version").mkdir()
     write_json(tmp_path / "version" / CARD, {"id": "sentiment-odd", "task": "sentiment", "base": str(base)})
