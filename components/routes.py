@@ -7,6 +7,7 @@ import hmac
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
@@ -33,7 +34,7 @@ def add_routes(app: FastAPI, lab: Lab) -> None:
     """
 
     @app.post("/api/predict")
-    async def predict(question: Question) -> dict[str, Any]:
+    async def predict(question: Question) -> Response:
         try:
             task = get_task(question.task)
             parsed = [task.parse_example(example) for example in question.examples]
@@ -45,7 +46,8 @@ def add_routes(app: FastAPI, lab: Lab) -> None:
         except (ValueError, RuntimeError) as error:  # what carries a message for the person
             raise HTTPException(400, str(error)) from error
         answers = zip(parsed, predictions, asked, strict=True)
-        return {"answers": [as_answer(task, example, said, version) for example, said, (version, _) in answers]}
+        said = [as_answer(task, example, prediction, version) for example, prediction, (version, _) in answers]
+        return JSONResponse({"answers": said})
 
     @app.get("/metrics")
     def metrics(request: Request) -> Response:
