@@ -31,7 +31,7 @@ class Blame:
 
 
 def blame(
-    parent: Path, recipe: Recipe, example: Example, label: int, taught: Sequence[dict[str, Any]]
+    parent: Path, recipe: Recipe, example: Example, label: Any, taught: Sequence[dict[str, Any]]
 ) -> list[Blame]:
     """The taught rows (`example`, `label`, ...), the most responsible for the broken example first.
 
@@ -48,8 +48,10 @@ def blame(
     weights = [p for p in model.parameters() if p.requires_grad]
     head = narrow(make_head(task, card, model.config, tokenizer), recipe.max_tokens)
 
-    def gradient(of: Example, right: int) -> list[torch.Tensor]:
-        loss = F.cross_entropy(head.logits(model, head.collate(head.encode([of]))), torch.tensor([right]))
+    def gradient(of: Example, right: Any) -> list[torch.Tensor]:
+        encoded = head.encode([of])
+        logits, targets = head.logits(model, head.collate(encoded)), head.targets(encoded, [right])
+        loss = F.cross_entropy(logits.flatten(0, -2), targets.flatten())
         return list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
 
     broken = gradient(example, label)

@@ -40,3 +40,14 @@ def test_the_bad_category_comes_first(found):
     (first, score, rows), (second, other, _) = by_category(found)
     assert (first, rows, second) == ("bad", 3, "good")
     assert score > other
+
+
+def test_corrections_that_work_against_an_entity_are_found():
+    task, example = TASKS["ner"], {"text": "She lives in Reading."}
+    taught = [
+        {"example": {"text": text}, "label": (), "category": "other", "example_id": i}
+        for i, text in enumerate(("It rained all day.", "Nobody lives in Reading."))
+    ]
+    first, second = blame(STARTERS / "ner", Recipe(), example, task.parse_label("13:20 LOC", example), taught)
+    assert first.row["example_id"] == 1
+    assert first.score > max(0, second.score)
