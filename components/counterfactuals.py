@@ -25,7 +25,7 @@ def offer_edits(lab: Lab, answer: dict[str, Any] | None, category: str) -> list[
         raise ValueError("Run an example first.")
     task = get_task(answer["task"])
     if isinstance(task, SpanTask):
-        raise ValueError("Edits that flip the answer are for tasks with labels.")
+        raise ValueError("Edits that flip the answer are for tasks with labels. Save a correction: it gets twins.")
     predictor = lab.serving.predictor(task.name, answer["version_id"])
     before = Prediction(answer["probabilities"], 0)
     found = counterfactuals(predictor, answer["example"], before, OFFERED)

@@ -9,7 +9,7 @@ from typing import Any
 from components.languages import t
 from components.theme import ACCENT, LABEL_COLORS, OPPOSE, SPAN_COLORS, SUPPORT
 from data.tasks import Example, Task
-from data.tasks.spans import Spans, SpanTask
+from data.tasks.spans import SpanTask
 
 MAX_SHOWN_CHARS = 600
 
@@ -43,40 +43,32 @@ def answer(
 
     `label` is what was answered, where that is no index.
     """
+    of = f" {t('of all of it')}" if isinstance(task, SpanTask) else ""
+    meta = (
+        f'<div class="meta">{_sure(max(probabilities))}{of} · '
+        f"<code>{escape(version_id)}</code> · {milliseconds:.0f} ms</div>"
+    )
+    named = f' id="{elem_id}"' if elem_id else ""
+    return f'<div class="panel"{named}>{said(task, example, label, probabilities, meta)}{too_long(dropped)}</div>'
+
+
+def said(task: Task, example: Example, label: Any, probabilities: list[float], meta: str = "") -> str:
+    """The verdict and what it says in full: a bar for each label, or the text with its spans marked.
+
+    `meta` is HTML that stands between them.
+    """
     if isinstance(task, SpanTask):
-        return spans_answer(task, example, label, probabilities[0], version_id, milliseconds, dropped, elem_id)
+        found = t("1 entity" if len(label) == 1 else "{count} entities", count=len(label))
+        count = found if label else t("No entity")
+        text = marked_spans(example[task.fields[0].name], label)
+        return f'<div class="verdict" role="status">{count}</div>{meta}<div class="marked">{text}</div>'
     names = label_names(task, example)
     top = max(range(len(names)), key=probabilities.__getitem__)
     words = t(VERDICTS[task.labels[top]]) if task.name == "nli" else ""
-    html = [
-        f'<div class="panel" id="{elem_id}">' if elem_id else '<div class="panel">',
-        f'<div class="verdict" role="status">{escape(shorten(names[top], 160))} <small>{escape(words)}</small></div>',
-        f'<div class="meta">{_sure(probabilities[top])} · <code>{escape(version_id)}</code> · '
-        f"{milliseconds:.0f} ms</div>",
-        bars(names, probabilities, [LABEL_COLORS.get(name, ACCENT) for name in task.labels]),
-    ]
-    return "".join(html) + too_long(dropped) + "</div>"
-
-
-def spans_answer(
-    task: SpanTask,
-    example: Example,
-    spans: Spans,
-    probability: float,
-    version_id: str,
-    milliseconds: float,
-    dropped: int,
-    elem_id: str,
-) -> str:
-    """How many entities were found, the text with them marked, and what gave it."""
-    count = t("1 entity" if len(spans) == 1 else "{count} entities", count=len(spans)) if spans else t("No entity")
-    text = marked_spans(example[task.fields[0].name], spans)
-    named = f' id="{elem_id}"' if elem_id else ""
+    colors = [LABEL_COLORS.get(name, ACCENT) for name in task.labels]
     return (
-        f'<div class="panel"{named}><div class="verdict" role="status">{count}</div>'
-        f'<div class="meta">{_sure(probability)} {t("of all of it")} · <code>{escape(version_id)}</code> · '
-        f'{milliseconds:.0f} ms</div><div style="line-height:2;overflow-wrap:anywhere">{text}</div>'
-        f"{too_long(dropped)}</div>"
+        f'<div class="verdict" role="status">{escape(shorten(names[top], 160))} <small>{escape(words)}</small></div>'
+        f"{meta}{bars(names, probabilities, colors)}"
     )
 
 

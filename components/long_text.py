@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from components import figures, highlight
 from components.context import Lab
@@ -14,7 +15,6 @@ from components.errors import known_errors
 from components.languages import t
 from data.suites.needle import DEPTHS, LENGTHS, has_needles
 from data.tasks import get_task
-from data.tasks.spans import SpanTask
 from data.versions import add_evaluation, list_versions, live_version
 
 CHOICES = [
@@ -31,14 +31,14 @@ NEEDLE = (
 NOTHING = highlight.empty("Not run yet", "Choose how long texts are read and press Hide the needle.")
 
 
-def build_long_text(lab: Lab, answer: gr.State, shown: gr.HTML) -> None:
-    """The choice that follows an answer to a text which does not fit the model."""
+def build_long_text(lab: Lab, answer: gr.State, shown: gr.HTML) -> Dependency:
+    """The choice that follows an answer to a text which does not fit the model; returns the event of its reading."""
     with gr.Group(visible=False) as box:
         pooling = gr.Radio(CHOICES, value="truncate", label="How the long text is read", elem_id="long-pooling")
         windows = gr.HTML(elem_id="long-answer")
     quiet = {"queue": False, "show_progress": "hidden"}
     shown.change(show_choice, [answer], [box, pooling, windows], **quiet)
-    pooling.input(lab.bind(read_long), [answer, pooling], [windows, answer], queue=False)
+    return pooling.input(lab.bind(read_long), [answer, pooling], [windows, answer], queue=False)
 
 
 def show_choice(answer: dict[str, Any] | None) -> list[Any]:
@@ -53,17 +53,16 @@ def read_long(lab: Lab, answer: dict[str, Any] | None, pooling: str) -> list[Any
 
     if answer is None:
         raise ValueError("Run an example first.")
-    task = get_task(answer["task"])
-    if isinstance(task, SpanTask):
-        raise ValueError("Windows are for tasks with labels. Run the text in parts.")
+    task, example = get_task(answer["task"]), answer["example"]
     predictor = lab.serving.predictor(answer["task"], answer["version_id"])
-    (found,) = predict_long(predictor, [answer["example"]], pooling)
-    said, names = found.prediction, highlight.label_names(task, answer["example"])
+    (found,) = predict_long(predictor, [example], pooling)
+    said = found.prediction
     changed = {**answer, "label": said.label, "probabilities": said.probabilities, "reading": pooling}
+    field = task.fields[0].name
     lines = "".join(
         f'<tr><td class="num">{number}</td><td>{escape(highlight.shorten(text, 160))}</td>'
-        f'<td style="white-space:nowrap">{escape(highlight.shorten(names[one.label], 30))}</td>'
-        f'<td class="num">{100 * max(one.probabilities):.0f} %</td></tr>'
+        f"<td>{escape(highlight.shorten(highlight.label_text(task, {**example, field: text}, one.label), 90))}</td>"
+        f'<td class="num">{100 * one.confidence:.0f} %</td></tr>'
         for number, (text, one) in enumerate(found.windows[:SHOWN], 1)
     )
     table = (
@@ -73,8 +72,8 @@ def read_long(lab: Lab, answer: dict[str, Any] | None, pooling: str) -> list[Any
     )
     more = len(found.windows) - SHOWN
     rest = f'<div class="hint">and {more} more windows</div>' if more > 0 else ""
-    verdict = f'<div class="verdict">{escape(highlight.shorten(names[said.label], 120))}</div>'
-    return [f'<div class="panel">{verdict}{highlight.bars(names, said.probabilities)}{table}{rest}</div>', changed]
+    html = f'<div class="panel">{highlight.said(task, example, said.label, said.probabilities)}{table}{rest}</div>'
+    return [html, changed]
 
 
 def build_needle(lab: Lab, task: gr.Radio, version: gr.Dropdown, tab: gr.Tab) -> None:

@@ -17,14 +17,14 @@ from components.languages import named, t
 from components.last_choices import build_last, keep_label, remember, remember_name, remember_right, restore
 from components.long_text import build_long_text
 from components.next_words import build_next_words
-from components.span_marks import build_marks, from_marks, to_marks
+from components.span_marks import build_marks, from_marks, judge_spans, show_spans
 from components.task_form import TaskForms, build_forms, fill_form, read_form, show_group
 from components.toast import build_toast, hide_toast, show_toast
 from components.twins import build_twins, hide, offer
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
 from data.hunting import log_probe
 from data.tasks import TASKS, get_task
-from data.tasks.spans import Spans, SpanTask
+from data.tasks.spans import SpanTask
 
 ALL_METHODS = "all three"
 METHODS = {
@@ -102,14 +102,14 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
                 note = gr.HTML()
         with gr.Column(scale=6, min_width=360):
             result = gr.HTML(NO_ANSWER, elem_id="probe-result")
-            build_long_text(lab, answer, result)
+            read_again = build_long_text(lab, answer, result)
             with gr.Group(visible=False) as judge:
                 with gr.Row(elem_classes="tight"):
                     right = gr.Button("Right", elem_id="probe-right")
                     wrong = gr.Button("Wrong", elem_id="probe-wrong")
                 with gr.Column(visible=False) as correction:
                     expected = gr.Radio([], label="Expected label", elem_id="probe-expected")
-                    marks = build_marks("Right entities: select a name, then its type below", "probe-marks")
+                    marks = build_marks("Right entities", "probe-marks")
                     with gr.Row():
                         spot = gr.Dropdown(
                             list(next(iter(TASKS.values())).categories),
@@ -137,6 +137,7 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
             build_next_words(lab, answer, result, remark)
     toast = build_toast("probe")
 
+    read_again.success(lab.bind(show_spans), [answer], [marks, why_label], queue=False, show_progress="hidden")
     judged = [judge, correction, expected, spot, remark, why_box, why_label, words, marks]
     running = {"queue": False, "show_progress": "hidden"}
     label = {"fn": lab.bind(keep_label), "inputs": [last, answer], "outputs": [expected], **running}
@@ -237,7 +238,8 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
         "dropped": prediction.tokens_dropped,
     }
     if isinstance(task, SpanTask):
-        return [html, answer, *judge_spans(task, example, prediction.label, category)]
+        answer["nearly"] = prediction.nearly(example[task.fields[0].name])
+        return [html, answer, *judge_spans(task, answer, category)]
     names = highlight.label_names(task, example)
     others = [(name, i) for i, name in enumerate(names) if i != prediction.label]
     likely = max((i for _, i in others), key=prediction.probabilities.__getitem__)
@@ -253,21 +255,6 @@ def run_probe(lab: Lab, task_name: str, category: str, *values: Any) -> list[Any
         gr.update(choices=[(name, i) for i, name in enumerate(names)], value=prediction.label),
         "",
         gr.update(value=None, visible=False),
-    ]
-
-
-def judge_spans(task: SpanTask, example: dict[str, Any], spans: Spans, category: str) -> list[Any]:
-    """Updates for the parts that judge an answer, which is given for a person to correct its spans in."""
-    return [
-        gr.update(visible=True),
-        gr.update(visible=False),
-        gr.update(choices=[], value=None, visible=False),
-        category if category in task.categories else "other",
-        "",
-        gr.update(visible=False),
-        gr.update(choices=[], value=None),
-        "",
-        gr.update(value=to_marks(example[task.fields[0].name], spans), visible=True),
     ]
 
 
@@ -339,7 +326,7 @@ def undo(lab: Lab, verdict_id: int | None) -> list[Any]:
 
 
 @known_errors
-def explain(lab: Lab, answer: dict[str, Any] | None, label: int | None, method: str) -> str:
+def explain(lab: Lab, answer: dict[str, Any] | None, label: Any, method: str) -> str:
     """The words that speak for and against a label, shaded, and whether the answer needs the whole input."""
     from models import attribution
     from models.partial_input import partial_input
@@ -348,11 +335,12 @@ def explain(lab: Lab, answer: dict[str, Any] | None, label: int | None, method: 
         raise ValueError("Run an example first.")
     task = get_task(answer["task"])
     predictor = lab.serving.predictor(answer["task"], answer["version_id"])
-    name = highlight.label_names(task, answer["example"])[int(label)]
+    asked = task.parse_stored(label, answer["example"])
+    name = highlight.label_text(task, answer["example"], asked)
     html = []
     for title, function in METHODS.items():
         if method in (title, ALL_METHODS):
-            found = getattr(attribution, function)(predictor, answer["example"], int(label))
+            found = getattr(attribution, function)(predictor, answer["example"], asked)
             segments = [[(word.text, word.score) for word in words] for words in found.segments]
             about = t(ABOUT[title])
             if function == "integrated_gradients":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 
@@ -29,7 +30,7 @@ class WordScore:
 
 @dataclass(frozen=True)
 class Attribution:
-    label: int
+    label: Any
     titles: list[str]
     """What a person calls each text."""
     segments: list[list[WordScore]]
@@ -46,12 +47,10 @@ class Attribution:
 
 
 class _Question:
-    """The logit of one label (or choice) of one example, as a function of token ids."""
+    """The logit of one label (choice, or span) of one example, as a function of token ids."""
 
-    def __init__(self, predictor: Predictor, example: Example, label: int) -> None:
-        names = predictor.task.label_names(example)
-        if not 0 <= label < len(names):
-            raise ValueError(f"Expected as label an index from 0 to {len(names) - 1}; found {label}.")
+    def __init__(self, predictor: Predictor, example: Example, label: Any) -> None:
+        predictor.task.check_label(label, example)
         self.predictor, self.example, self.label = predictor, example, label
         self.head = narrow(predictor.head, MAX_TOKENS)
         self.texts = self.head.texts(example, label)
@@ -96,7 +95,7 @@ class _Question:
             return float(self.logit(self.ids) - self.logit(self.baseline()))
 
 
-def integrated_gradients(predictor: Predictor, example: Example, label: int, steps: int = STEPS) -> Attribution:
+def integrated_gradients(predictor: Predictor, example: Example, label: Any, steps: int = STEPS) -> Attribution:
     """Integrated gradients (Sundararajan et al. 2017) of a label's logit, by captum, summed over each word.
 
     The path starts at the same input with every word replaced by the padding token. It is taken in `steps`, and in
@@ -119,7 +118,7 @@ def integrated_gradients(predictor: Predictor, example: Example, label: int, ste
             steps *= 2
 
 
-def gradient_x_input(predictor: Predictor, example: Example, label: int) -> Attribution:
+def gradient_x_input(predictor: Predictor, example: Example, label: Any) -> Attribution:
     """The gradient of a label's logit at the embeddings times them (Shrikumar et al. 2017), summed over each word.
 
     One backward pass; unlike integrated gradients the scores do not sum to the logit. Raises ValueError.
@@ -132,16 +131,15 @@ def gradient_x_input(predictor: Predictor, example: Example, label: int) -> Attr
         return question.attribution(method.attribute(question.ids), question.distance())
 
 
-def leave_one_out(predictor: Predictor, example: Example, label: int) -> Attribution:
+def leave_one_out(predictor: Predictor, example: Example, label: Any) -> Attribution:
     """For each word how far a label's logit falls where it is left out of its text. Raises ValueError."""
     question = _Question(predictor, example, label)
     texts = list(question.texts.values())
     starts = [[*_word_starts(text), len(text)] for text in texts]
     readings = [question.reading]
-    for number, text in enumerate(texts):
-        for begin, end in pairwise(starts[number]):
-            left = [text[:begin] + text[end:] if i == number else other for i, other in enumerate(texts)]
-            readings.append(question.head.read(example, label, left))
+    for number, places in enumerate(starts):
+        for begin, end in pairwise(places):
+            readings.append(question.head.read_without(example, label, texts, (number, begin, end)))
     logits = []
     size = min(LEFT_OUT_BATCH, question.head.most_rows)
     for start in range(0, len(readings), size):

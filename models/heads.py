@@ -38,6 +38,8 @@ class Reading:
     """So many of the last tokens are the answer whose likelihood is the score."""
     scale: float = 1.0
     """What the mean over the answer's tokens is multiplied by."""
+    asked: list[int] | None = None
+    """For each token what is asked of it, 0 for nothing, where a label is of some tokens alone."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,33 @@ class Head(ABC):
         """What an example's logits, already divided by the temperature, say."""
         return Prediction(logits.softmax(-1).tolist(), encoded.tokens_dropped)
 
+    def pool(self, parts: Sequence[tuple[int, Prediction]], surest: bool) -> Prediction:
+        """One prediction from those of a long text's windows, each with the character it begins at.
+
+        The mean of the windows' probabilities, or what the surest window says.
+        """
+        said = [prediction for _, prediction in parts]
+        if surest:
+            return Prediction(max(said, key=lambda one: one.confidence).probabilities, 0)
+        columns = zip(*(one.probabilities for one in said), strict=True)
+        return Prediction([sum(column) / len(said) for column in columns], 0)
+
     @abstractmethod
-    def texts(self, example: Example, label: int) -> dict[str, str]:
+    def texts(self, example: Example, label: Any) -> dict[str, str]:
         """The texts that are read to score a label, by what a person calls them."""
 
     @abstractmethod
-    def read(self, example: Example, label: int, texts: Sequence[str]) -> Reading:
+    def read(self, example: Example, label: Any, texts: Sequence[str]) -> Reading:
         """The label's tokens where `texts` stand for those that `self.texts` gave."""
 
+    def read_without(self, example: Example, label: Any, texts: Sequence[str], place: Place) -> Reading:
+        """`read` where the characters of one of the texts are left out."""
+        number, begin, end = place
+        left = [text[:begin] + text[end:] if i == number else text for i, text in enumerate(texts)]
+        return self.read(example, label, left)
+
     @abstractmethod
-    def label_logits(self, model: torch.nn.Module, batch: Batch, label: int) -> torch.Tensor:
+    def label_logits(self, model: torch.nn.Module, batch: Batch, label: Any) -> torch.Tensor:
         """The label's logit for each reading of a batch, shape (reading,)."""
 
     def check_guidance(self, example: Example) -> None:

@@ -35,14 +35,16 @@ def check_pooling(pooling: str) -> str:
     return pooling
 
 
-def cut_windows(predictor: Predictor, example: Example) -> list[Example]:
+def cut_windows(predictor: Predictor, example: Example) -> list[tuple[int, Example]]:
     """The example once for each window of its longest text, which overlap by half; itself alone where it fits.
+
+    Each stands with the character that its window begins at.
 
     Raises ValueError where the other texts leave no room for a window.
     """
     (encoded,) = predictor.encode([example])
     if not encoded.tokens_dropped:
-        return [example]
+        return [(0, example)]
     names = [field.name for field in predictor.task.fields if field.kind == "text"]
     name = max(names, key=lambda field: len(example[field]))
     spans = predictor.head.tokenizer(
@@ -55,8 +57,12 @@ def cut_windows(predictor: Predictor, example: Example) -> list[Example]:
             "left. Shorten them."
         )
     starts = range(0, len(spans) - size // 2, max(1, size // 2))
-    parts = [example[name][spans[start][0] : spans[min(start + size, len(spans)) - 1][1]] for start in starts]
-    return [{**example, name: part.strip()} for part in parts]
+    windows = []
+    for start in starts:
+        part = example[name][spans[start][0] : spans[min(start + size, len(spans)) - 1][1]]
+        begin = spans[start][0] + len(part) - len(part.lstrip())
+        windows.append((begin, {**example, name: part.strip()}))
+    return windows
 
 
 def predict_long(predictor: Predictor, examples: Sequence[Example], pooling: str = MEAN) -> list[LongAnswer]:
@@ -64,25 +70,18 @@ def predict_long(predictor: Predictor, examples: Sequence[Example], pooling: str
     if check_pooling(pooling) == TRUNCATE:
         return [LongAnswer(prediction, []) for prediction in predictor.predict(examples)]
     groups = [cut_windows(predictor, example) for example in examples]
-    said = iter(predictor.predict([window for group in groups for window in group]))
+    said = iter(predictor.predict([window for group in groups for _, window in group]))
     answers = []
     for example, group in zip(examples, groups, strict=True):
         predictions = [next(said) for _ in group]
         if len(group) == 1:
             answers.append(LongAnswer(predictions[0], []))
             continue
-        name = next(field for field in example if group[0][field] != example[field])
-        shown = [(window[name], prediction) for window, prediction in zip(group, predictions, strict=True)]
-        answers.append(LongAnswer(_pool(predictions, pooling), shown))
+        name = next(field for field in example if group[0][1][field] != example[field])
+        parts = [(begin, prediction) for (begin, _), prediction in zip(group, predictions, strict=True)]
+        shown = [(window[name], prediction) for (_, window), prediction in zip(group, predictions, strict=True)]
+        answers.append(LongAnswer(predictor.head.pool(parts, pooling == SUREST), shown))
     return answers
-
-
-def _pool(predictions: Sequence[Prediction], pooling: str) -> Prediction:
-    if pooling == SUREST:
-        chosen = max(predictions, key=lambda prediction: max(prediction.probabilities))
-        return Prediction(chosen.probabilities, 0)
-    columns = zip(*(prediction.probabilities for prediction in predictions), strict=True)
-    return Prediction([sum(column) / len(predictions) for column in columns], 0)
 
 
 def needle_cells(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
 from data.tasks import Example
-from data.tasks.spans import OUTSIDE, Spans, SpanTask, spans_of, tags_of
-from models.heads import Head, Reading
+from data.tasks.spans import OUTSIDE, Span, Spans, SpanTask, spans_of, tags_of
+from models.heads import Head, Place, Reading
 from models.inputs import Batch, pad, pad_id
 from models.predictions import Prediction
 
@@ -52,6 +51,23 @@ class SpanPrediction(Prediction):
     @property
     def label(self) -> Spans:
         return self.spans
+
+    def nearly(self, text: str, count: int = 5, least: float = 0.02) -> list[tuple[Span, float]]:
+        """Words outside of all spans, each as a span of its likeliest type with how likely that is, likeliest first.
+
+        At most `count`, and none that is less likely than `least`.
+        """
+        found = []
+        for (start, end), row in zip(self.words, np.exp(self.log_p), strict=True):
+            if any(_meet((start, end), span) for span in self.spans) or not text[start:end].isalnum():
+                continue
+            by_type: dict[str, float] = {}
+            for tag, p in zip(self.tags, row.tolist(), strict=True):
+                if tag != OUTSIDE:
+                    by_type[tag[2:]] = by_type.get(tag[2:], 0.0) + p
+            name = max(by_type, key=by_type.__getitem__)
+            found.append((Span(start, end, name), by_type[name]))
+        return sorted((one for one in found if one[1] >= least), key=lambda one: -one[1])[:count]
 
     def probability(self, label: Spans) -> float:
         """Of all words' tags together, as the model takes them to be independent."""
@@ -125,20 +141,73 @@ class TokenHead(Head):
         return _padded(rows, UNSCORED)
 
     def prediction(self, logits: torch.Tensor, encoded: EncodedWords) -> SpanPrediction:
-        log_p = logits.log_softmax(-1).numpy()
-        tags = [self.task.outputs[i] for i in best_path(log_p, self.task.outputs)]
-        spans = spans_of(tags, encoded.words)
-        found = SpanPrediction([], encoded.tokens_dropped, spans, encoded.words, self.task.outputs, log_p)
+        return self._said(logits.log_softmax(-1).numpy(), encoded.words, encoded.tokens_dropped)
+
+    def pool(self, parts: Sequence[tuple[int, SpanPrediction]], surest: bool) -> SpanPrediction:
+        """The spans of the whole text: each word by the mean of the windows that read it, or by the surest of them.
+
+        A window's first and last words may be cut, and stand whole in the window beside it.
+        """
+        rows: dict[tuple[int, int], list[np.ndarray]] = {}
+        for number, (begin, said) in enumerate(parts):
+            inner = slice(1 if number else 0, -1 if number < len(parts) - 1 else None)
+            for (start, end), row in zip(said.words[inner], said.log_p[inner], strict=True):
+                rows.setdefault((begin + start, begin + end), []).append(row)
+        words = sorted(rows)
+        pooled = [
+            max(rows[word], key=np.max) if surest else np.logaddexp.reduce(rows[word]) - np.log(len(rows[word]))
+            for word in words
+        ]
+        return self._said(np.reshape(pooled, (len(words), len(self.task.outputs))), words, 0)
+
+    def _said(self, log_p: np.ndarray, words: list[tuple[int, int]], dropped: int) -> SpanPrediction:
+        spans = spans_of([self.task.outputs[i] for i in best_path(log_p, self.task.outputs)], words)
+        found = SpanPrediction([], dropped, spans, words, self.task.outputs, log_p)
         return replace(found, probabilities=[found.probability(spans)])
 
-    def texts(self, example: Example, label: Any) -> dict[str, str]:
+    def texts(self, example: Example, label: Spans) -> dict[str, str]:
         return {self.task.fields[0].title: example[self.task.fields[0].name]}
 
-    def read(self, example: Example, label: Any, texts: Sequence[str]) -> Reading:
-        raise ValueError("Words that count cannot be shown for spans; the spans say where the model looked.")
+    def read(self, example: Example, label: Spans, texts: Sequence[str]) -> Reading:
+        """Raises ValueError where a span lies in what is cut off."""
+        (text,) = texts
+        (encoded,) = self.encode([{self.task.fields[0].name: text}])
+        found = self.tokenizer(text, truncation=True, max_length=self.max_tokens, return_offsets_mapping=True)
+        places = [(0, start, end) if end > start else None for start, end in found["offset_mapping"]]
+        asked = [0] * len(places)
+        for span in label:
+            firsts = [i for i, (a, b) in zip(encoded.first_tokens, encoded.words, strict=True) if _meet((a, b), span)]
+            if not firsts:
+                raise ValueError(
+                    f"{text[span.start : span.end]!r:.60} lies beyond the first {self.max_tokens} tokens, which are "
+                    "all that is explained. Shorten the text."
+                )
+            for place in firsts:
+                asked[place] = 1 + self.task.types.index(span.label)
+        return Reading(encoded.input_ids, places, encoded.token_type_ids, asked=asked)
 
-    def label_logits(self, model: torch.nn.Module, batch: Batch, label: Any) -> torch.Tensor:
-        raise ValueError("A task that is answered by spans has no single logit for a label.")
+    def read_without(self, example: Example, label: Spans, texts: Sequence[str], place: Place) -> Reading:
+        """The characters' tokens stand as padding, capitals unseen, so that a span's own words can be left out."""
+        reading = self.read(example, label, texts)
+        out = [at is not None and place[1] <= at[1] and at[2] <= place[2] for at in reading.places]
+        ids = [pad_id(self.tokenizer) if gone else token for gone, token in zip(out, reading.ids, strict=True)]
+        types = reading.types and [0 if gone else kind for gone, kind in zip(out, reading.types, strict=True)]
+        return replace(reading, ids=ids, types=types)
+
+    def collate_readings(self, readings: Sequence[Reading]) -> Batch:
+        return {**super().collate_readings(readings), "asked": pad([reading.asked for reading in readings], 0)[0]}
+
+    def label_logits(self, model: torch.nn.Module, batch: Batch, label: Spans) -> torch.Tensor:
+        """The log-odds of each span's type, summed over its words and over the spans."""
+        inputs = {name: value for name, value in batch.items() if name != "asked"}
+        scores = model(**inputs).logits.float()[..., list(self.order)]
+        total = scores.new_zeros(len(scores))
+        for number, name in enumerate(self.task.types, 1):
+            of_type = [tag[2:] == name for tag in self.task.outputs]
+            other = [not one for one in of_type]
+            odds = scores[..., of_type].logsumexp(-1) - scores[..., other].logsumexp(-1)
+            total = total + (odds * (batch["asked"] == number)).sum(-1)
+        return total
 
 
 def best_path(log_p: np.ndarray, tags: Sequence[str]) -> list[int]:
@@ -157,6 +226,10 @@ def best_path(log_p: np.ndarray, tags: Sequence[str]) -> list[int]:
     for choices in reversed(back):
         path.append(int(choices[path[-1]]))
     return path[::-1]
+
+
+def _meet(word: tuple[int, int], span: Span) -> bool:
+    return span.start < word[1] and word[0] < span.end
 
 
 def _may_follow(before: str, tag: str) -> bool:

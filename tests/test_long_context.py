@@ -20,8 +20,9 @@ def predictor(lab):
 
 
 def test_windows_cover_the_text_and_fit(predictor):
-    windows = cut_windows(predictor, LONG)
+    starts, windows = zip(*cut_windows(predictor, LONG), strict=True)
     assert len(windows) > 2
+    assert all(LONG["text"].startswith(w["text"], begin) for begin, w in zip(starts, windows, strict=True))
     assert LONG["text"].startswith(windows[0]["text"])
     assert LONG["text"].endswith(windows[-1]["text"])
     assert any("great" in window["text"] for window in windows)
@@ -34,14 +35,14 @@ def test_windows_cover_the_text_and_fit(predictor):
 
 def test_a_text_that_fits_is_one_window(predictor):
     short = {"text": "dog cat"}
-    assert cut_windows(predictor, short) == [short]
+    assert cut_windows(predictor, short) == [(0, short)]
     (found,) = predict_long(predictor, [short], "mean")
     assert found.windows == []
     assert found.prediction == predictor.predict([short])[0]
 
 
 def test_pooling_is_what_it_says(predictor):
-    alone = predictor.predict(cut_windows(predictor, LONG))
+    alone = predictor.predict([window for _, window in cut_windows(predictor, LONG)])
     mean, surest, cut = (predict_long(predictor, [LONG], way)[0].prediction for way in ("mean", "surest", "truncate"))
     assert mean.probabilities == pytest.approx(
         [sum(column) / len(alone) for column in zip(*(p.probabilities for p in alone), strict=True)], abs=1e-5
