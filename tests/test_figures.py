@@ -20,6 +20,8 @@ COST = {"category": "negation", "tries": 4, "failures": 2, "tries_each": 2.0, "s
 POINT = {"k": 5, "before": 10.0, "after": 60.0, "retention": -0.5, "contrasts": 0.0}
 STEP = {"step": 1, "steps": 2, "loss": 1.0, "twins_loss": 0.9}
 DIAL = {"alpha": 0.0, "taught": 50, "siblings": None, "contrasts": 90, "retention": 80}
+GUIDED = {"suite": "role_swap", "rows": 10, "failed": 8, "failed_guided": 3}
+NEEDLE = {"words": 100, "depth": 0.5, "rows": 12, "right": 9}
 WEEK = {"week": "2026-01-05", "category": "negation", "count": 3}
 MATRIX = [[4, 1], [0, 5]]
 DRAWN = {
@@ -39,6 +41,8 @@ DRAWN = {
     "reliability": (lambda: store_figures.reliability({"v": ([(0.9, 0.8, 20)], 0.1)}), "%", "%"),
     "curves": (lambda: store_figures.repair_curves([{"version": "v", "siblings": 0.9}]), "version", "%"),
     "agreement": (lambda: store_figures.agreement([PAIR]), "annotator", "annotator"),
+    "guidance": (lambda: figures.guidance_map([GUIDED]), "same rows", "capability"),
+    "needle": (lambda: figures.needle_map([NEEDLE]), "words", "depth"),
     "hunt": (lambda: store_figures.hunt([COST]), "tries a failure", "category"),
 }
 READABLE = {*figures.PALETTE, figures.ACCENT, figures.OPPOSE, figures.MUTED}
