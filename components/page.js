@@ -18,7 +18,7 @@
   };
   const acts = {
     KeyY: () => press('probe-right'),
-    KeyN: () => press('probe-wrong') && (soon('#probe-expected input:checked', radio => radio.focus()), true),
+    KeyN: () => press('probe-wrong') && (soon('#probe-expected input:checked, #probe-marks textarea', one => one.focus()), true),
     KeyS: () => press('probe-save') && (document.activeElement.blur(), true),  // the next keys are the twins'
     KeyZ: () => press('probe-undo'),
     KeyI: () => press('probe-why'),

@@ -16,12 +16,14 @@ from components.files import build_files
 from components.filter_form import NOTHING_CHOSEN, build_filters, join_views, read_filters, refresh_menus
 from components.languages import named, t
 from components.second_look import build_second_look
+from components.span_marks import build_marks, from_marks, to_marks
 from components.steps_panel import build_steps, history_html
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts, edit_verdict, get_verdict, unarchive_verdicts
 from data.finding import find_page
 from data.steps import undo_step
 from data.tasks import Task, get_task
+from data.tasks.spans import SpanTask
 
 PAGE_ROWS = 25
 HEADERS = ["#", "Example", "Expected", "Model said", "Kind", "Category", "By", "Version"]
@@ -58,6 +60,7 @@ def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -
     with gr.Group(visible=False, elem_id="review-editor") as editor:
         detail = gr.HTML()
         expected = gr.Radio([], label="Expected label")
+        marks = build_marks("Expected entities", "review-marks")
         with gr.Row():
             category = gr.Dropdown([], label="Blind-spot category")
             note = gr.Textbox(label="Note", max_lines=6)
@@ -84,12 +87,11 @@ def build_review(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab) -
     join_views(lab, form, task, annotator, toast).then(**first)
     previous.click(lab.bind(page_before), [cursors, *filters], shown, **quiet)
     following.click(lab.bind(page_after), [cursors, following_cursor, *filters], shown, **quiet)
-    editing = [editor, detail, expected, category, note, chosen, delete]
+    editing = [editor, detail, expected, marks, category, note, chosen, delete]
     table.select(lab.bind(open_selected), [ids], editing, **quiet)
     close.click(lambda: gr.update(visible=False), None, editor, **quiet)
-    save.click(
-        lab.bind(save_changes), [chosen, expected, category, note, annotator], [*toast.outputs, editor], **quiet
-    ).success(**again)
+    edited = [chosen, expected, category, note, annotator, marks]
+    save.click(lab.bind(save_changes), edited, [*toast.outputs, editor], **quiet).success(**again)
     delete.click(lab.bind(delete_chosen), [chosen, annotator], [*toast.outputs, editor], **quiet).success(**again)
     toast.undo.click(lab.bind(undo), [toast.token, annotator], toast.outputs, **quiet).success(**again)
     for event in changed:
@@ -200,10 +202,7 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
     return [
         gr.update(visible=True),
         "".join(parts) + history_html(lab, verdict_id) + "</div>",
-        gr.update(
-            choices=label_choices(task, row),
-            value=task.format_label(task.parse_label(row["expected_label"], row["example"])),
-        ),
+        *label_updates(task, row),
         gr.update(choices=named(task.categories), value=row["category"]),
         row["note"],
         verdict_id,
@@ -211,19 +210,35 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
     ]
 
 
-def label_choices(task: Task, row: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What the editor offers for a verdict: every label, or of spans what the person and what the model said."""
+def label_updates(task: Task, row: dict[str, Any]) -> list[Any]:
+    """The editor's menu of labels, and the text to mark spans in, of which one is shown."""
     example = row["example"]
-    found = task.offered(example, row["expected_label"], row["predicted_label"])
-    return [(highlight.label_text(task, example, label), task.format_label(label)) for label in found]
+    expected = task.parse_label(row["expected_label"], example)
+    if isinstance(task, SpanTask):
+        marked = to_marks(example[task.fields[0].name], expected)
+        return [gr.update(choices=[], value=None, visible=False), gr.update(value=marked, visible=True)]
+    offered = task.offered(example)
+    choices = [(highlight.label_text(task, example, label), task.format_label(label)) for label in offered]
+    chosen = gr.update(choices=choices, value=task.format_label(expected), visible=True)
+    return [chosen, gr.update(value=None, visible=False)]
 
 
 @known_errors
 def save_changes(
-    lab: Lab, verdict_id: int | None, expected: str | int, category: str, note: str, annotator: str
+    lab: Lab,
+    verdict_id: int | None,
+    expected: Any,
+    category: str,
+    note: str,
+    annotator: str,
+    marks: str | None = None,
 ) -> list[Any]:
+    """Stores what was edited of a verdict; of a task of spans what is marked."""
     if verdict_id is None:
         raise ValueError("Click a row of the table first.")
+    row = get_verdict(lab.db(), verdict_id)
+    if isinstance(task := get_task(row["task"]), SpanTask):
+        expected = from_marks(task, row["example"], marks)
     step = edit_verdict(lab.db(), verdict_id, expected=expected, category=category, note=note, by=annotator)
     message = t("Changed verdict {number}.", number=verdict_id) if step else t("Nothing changed.")
     return [*show_toast(message, step), gr.update(visible=False)]

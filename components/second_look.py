@@ -39,7 +39,7 @@ def build_second_look(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.T
     with gr.Accordion("Second look", open=False, elem_id="second-look") as box:
         shown = gr.HTML(ALL_SEEN)
         label = gr.Radio([], label="What is the right label?", visible=False, elem_id="second-label")
-        marks = build_marks("Mark every entity: select a name, then its type below", "second-marks")
+        marks = build_marks("Mark every entity", "second-marks")
         with gr.Row(elem_classes="tight"):
             give = gr.Button("Give verdict", variant="primary", visible=False, elem_id="second-give")
             skip = gr.Button("Skip", visible=False, elem_id="second-skip")

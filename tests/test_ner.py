@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from components import highlight, probe, second_look, span_marks, twins
+from components import highlight, probe, review, second_look, span_marks, twins
 from data.examples import Answer, edit_verdict, flag_example, get_verdict, select_examples
 from data.second_look import agreement
 from data.seed import seed_rows
@@ -311,6 +311,19 @@ def test_answer_is_shown_corrected_and_stored(lab):
     verdict = get_verdict(lab.db(), 1)
     assert NER.parse_label(verdict["expected_label"], EXAMPLE) == SPANS
     assert verdict["category"] == "missed"
+
+
+def test_marks_of_a_stored_flag_are_edited_in_review(lab):
+    said = Answer((), [0.4], live_versions(lab.db())["ner"])
+    flag_example(lab.db(), NER, EXAMPLE, SPANS[:1], annotator="ann", answer=said, category="missed")
+    _, _, menu, marks, *_ = review.open_verdict(lab, 1)
+    assert (menu["visible"], marks["value"]) == (False, span_marks.to_marks(EXAMPLE["text"], SPANS[:1]))
+    review.save_changes(lab, 1, None, "missed", "", "ann", span_marks.to_marks(EXAMPLE["text"], SPANS))
+    assert NER.parse_label(get_verdict(lab.db(), 1)["expected_label"], EXAMPLE) == SPANS
+    review.save_changes(lab, 1, None, "missed", "", "ann", EXAMPLE["text"])
+    assert get_verdict(lab.db(), 1)["kind"] == "confirmation"
+    with pytest.raises(Exception, match="inside a word"):
+        review.save_changes(lab, 1, None, "missed", "", "ann", "[An](PER)na met Bo in Oslo.")
 
 
 def test_twins_of_a_flag_are_judged_with_one_key(lab):
