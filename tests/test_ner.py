@@ -313,6 +313,12 @@ def test_answer_is_shown_corrected_and_stored(lab):
     assert verdict["category"] == "missed"
 
 
+def test_a_task_offers_its_own_categories(lab):
+    spot = probe.change_task(lab, "ner")[-6]
+    assert spot["choices"] == list(NER.categories)
+    assert spot["value"] in NER.categories
+
+
 def test_marks_of_a_stored_flag_are_edited_in_review(lab):
     said = Answer((), [0.4], live_versions(lab.db())["ner"])
     flag_example(lab.db(), NER, EXAMPLE, SPANS[:1], annotator="ann", answer=said, category="missed")
