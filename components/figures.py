@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 # plotly imports narwhals at the first figure and scikit-learn at its own import: two threads that do so at the same
@@ -54,8 +55,9 @@ def confusion(
     """Two confusion matrices side by side: rows the right label, columns the predicted one, counts of examples."""
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.05, shared_yaxes=True)
-    figure.update_annotations(font={"size": 13})
+    lines = ["<br>".join(wrap(title, 14)) for title in titles]
+    figure = make_subplots(1, 2, subplot_titles=lines, horizontal_spacing=0.05, shared_yaxes=True)
+    figure.update_annotations(font={"size": 11})
     peak = max((max(row) for matrix in (before, after) for row in matrix), default=1) or 1
     for column, matrix in enumerate((before, after), 1):
         figure.add_heatmap(
@@ -73,10 +75,10 @@ def confusion(
             row=1,
             col=column,
         )
-        figure.update_xaxes(title="predicted label", tickangle=0, tickfont={"size": 11}, row=1, col=column)
+        figure.update_xaxes(title="predicted<br>label", tickangle=-35, tickfont={"size": 11}, row=1, col=column)
         figure.update_yaxes(title="right label" if column == 1 else "", autorange="reversed", row=1, col=column)
-    finish(figure, "Right and predicted labels, before and after", 360)
-    return figure.update_layout(margin={"t": 78})
+    finish(figure, "Right and predicted labels, before and after", 400)
+    return figure.update_layout(margin={"t": 88})
 
 
 def dial(points: list[dict[str, Any]], best: float | None, height: int = 300) -> go.Figure:
@@ -186,8 +188,8 @@ def guidance_map(rows: list[dict[str, Any]]) -> go.Figure:
     rows = sorted(rows, key=lambda row: row["failed"] / row["rows"])
     table = [[(row[name], row["rows"]) for name in ("failed", "failed_guided")] for row in rows]
     names = [row["suite"].replace("_", " ") for row in rows]
-    figure = _share_map(table, ["without guidance", "with guidance"], names, "failed (%)")
-    figure.update_xaxes(title="the same rows", side="top", type="category")
+    figure = _share_map(table, ["without", "with"], names, "failed (%)")
+    figure.update_xaxes(title="guidance, on the same rows", side="top", type="category")
     figure.update_yaxes(title="capability", type="category")
     finish(figure, "Rows failed, without and with guidance", 150 + 26 * max(len(rows), 3))
     return figure.update_layout(margin={"t": 96, "b": 12})
@@ -260,18 +262,17 @@ def running_mean(values: list[float], window: int = 9) -> list[float]:
     return means
 
 
-def finish(figure: go.Figure, title: str, height: int, left: bool = False, below: int = 56) -> go.Figure:
+def finish(figure: go.Figure, title: str, height: int, left: bool = False) -> go.Figure:
     """The figure in the reader's language and the page's type and grey (the style sheet sets its text in the ink of
     light or dark).
 
-    The legend lies `below` the axis by so many pixels, where any number of entries pushes nothing off; `left` says
-    that the categories stand on the vertical axis.
+    The legend lies at the figure's foot, where any number of entries pushes nothing off; `left` says that the
+    categories stand on the vertical axis.
     """
     for trace in figure.data:
         trace.name = trace.name and t(trace.name)
     for one in (*figure.select_xaxes(), *figure.select_yaxes()):
         one.title.text = one.title.text and t(one.title.text)
-    inner = max(height - 110, 60)
     figure.update_layout(
         title={"text": t(title), "font": {"size": 15}, "x": 0.01, "xanchor": "left", "y": 0.98, "yanchor": "top"},
         height=height,
@@ -279,7 +280,7 @@ def finish(figure: go.Figure, title: str, height: int, left: bool = False, below
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "IBM Plex Sans, system-ui, sans-serif", "size": 13, "color": "#667085"},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -below / inner, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 0, "yref": "container", "yanchor": "bottom"},
         modebar={"remove": ["toImage", "lasso2d", "select2d", "autoScale2d"]},
     )
     axis = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
@@ -11,6 +11,9 @@ from components.figures import ACCENT, MUTED, OPPOSE, PALETTE, PATTERNS, bar, fi
 from components.languages import t
 
 HEIGHT = 360
+DAY_MS = 24 * 60 * 60 * 1000
+MOST_WEEKS = 6
+"""More weeks than this are not all named on the axis."""
 LINE = {"width": 2.5}
 CURVES = (
     ("taught", "taught", ACCENT, "dot"),
@@ -26,10 +29,12 @@ def failures_by_week(rows: list[dict[str, Any]]) -> go.Figure:
     """Corrections stored, by week and category: rows of `data.queries.weekly_failures`."""
     figure = go.Figure()
     weeks = sorted({row["week"] for row in rows})
-    for number, category in enumerate(sorted({row["category"] for row in rows})):
+    categories = sorted({row["category"] for row in rows})
+    for number, category in enumerate(categories):
         counts = {row["week"]: row["count"] for row in rows if row["category"] == category}
         figure.add_bar(
-            x=[f"{date.fromisoformat(week):%d %b<br>%Y}" for week in weeks],
+            x=weeks,
+            width=5 * DAY_MS,
             y=[counts.get(week, 0) for week in weeks],
             name=category,
             marker={
@@ -38,9 +43,13 @@ def failures_by_week(rows: list[dict[str, Any]]) -> go.Figure:
             },
         )
     figure.update_layout(barmode="stack", bargap=0.35, showlegend=True)
-    figure.update_xaxes(title="week that begins on (UTC)", type="category", tickangle=0)
+    first, last = (date.fromisoformat(week) for week in (weeks[0], weeks[-1]))
+    every = 7 * (1 + (last - first).days // 7 // MOST_WEEKS)
+    around = [str(first - timedelta(days=4)), str(last + timedelta(days=4))]
+    ticks = {"tick0": weeks[0], "dtick": every * DAY_MS, "tickformat": "%d %b<br>%Y"}
+    figure.update_xaxes(title="week that begins on (UTC)", type="date", tickangle=0, range=around, **ticks)
     figure.update_yaxes(title="corrections", rangemode="tozero")
-    return finish(figure, "Failures kept, by week and category", HEIGHT + 40, below=74)
+    return finish(figure, "Failures kept, by week and category", HEIGHT + 14 * len(categories))
 
 
 def confidences(found: dict[str, list[float]]) -> go.Figure:
@@ -136,35 +145,24 @@ def agreement(pairs: list[dict[str, Any]]) -> go.Figure:
 
 
 def hunt(rows: list[dict[str, Any]]) -> go.Figure:
-    """Tries and seconds that each failure took, by category: rows of `data.hunting.economics` with tries."""
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.06)
-    names = [t(row["category"]) for row in rows]
-    for column, (key, title, unit, colour) in enumerate(
-        (
-            ("tries_each", "tries", "tries a failure", ACCENT),
-            ("seconds_each", "seconds", "seconds a failure", OPPOSE),
-        ),
-        1,
-    ):
-        values = [row[key] for row in rows]
-        figure.add_bar(
-            y=names,
-            x=values,
-            orientation="h",
-            name=title,
-            marker_color=colour,
-            text=["none yet" if value is None else f"{value:.1f}" for value in values],
-            textposition="outside",
-            cliponaxis=False,
-            customdata=[[row["tries"], row["failures"]] for row in rows],
-            hovertemplate="%{y}: %{x:.1f} " + unit + " (%{customdata[0]} tries, %{customdata[1]} failures)"
-            "<extra></extra>",
-            showlegend=False,
-            row=1,
-            col=column,
-        )
-        figure.update_xaxes(title=unit, rangemode="tozero", row=1, col=column)
-    figure.update_yaxes(title="category", row=1, col=1)
-    return finish(figure, "What a failure has cost", max(HEIGHT - 100, 130 + 34 * len(rows)), left=True)
+    """Tries that each failure took, and seconds in words, by category: `data.hunting.economics` with tries."""
+    tries = [row["tries_each"] or 0 for row in rows]
+    figure = go.Figure()
+    figure.add_bar(
+        y=[t(row["category"]) for row in rows],
+        x=tries,
+        orientation="h",
+        marker_color=ACCENT,
+        text=[
+            "none yet" if row["tries_each"] is None else f"{row['tries_each']:.1f} ({row['seconds_each']:.0f} s)"
+            for row in rows
+        ],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=[[row["tries"], row["failures"]] for row in rows],
+        hovertemplate="%{y}: %{text} (%{customdata[0]} tries, %{customdata[1]} failures)<extra></extra>",
+        showlegend=False,
+    )
+    figure.update_xaxes(title="tries a failure (seconds)", range=[0, 2 * max([*tries, 1])])
+    figure.update_yaxes(title="category")
+    return finish(figure, "What a failure has cost", max(HEIGHT - 100, 130 + 30 * len(rows)), left=True)

@@ -28,7 +28,7 @@ DRAWN = {
     "loss": (lambda: figures.loss_curve([STEP, STEP]), "training step", "nats"),
     "confusion": (
         lambda: figures.confusion(["a", "b"], MATRIX, MATRIX, ("x", "y")),
-        "predicted label",
+        "predicted<br>label",
         "right label",
     ),
     "dial": (lambda: figures.dial([DIAL, {**DIAL, "alpha": 1.0}], 1.0), "strength", "%"),
