@@ -295,7 +295,7 @@ def test_a_run_from_request_to_report_to_promotion(lab, monkeypatch):
         compare.compare_on_rows(lab, "nli", [before], compare.STORE)
     menu, rows = compare.show_menus(lab, "nli")
     assert menu["value"][-1] == live_version(lab.db(), "nli")
-    assert "role_swap" in rows["choices"]
+    assert ("role_swap", "role_swap") in rows["choices"]
     said = [lab.serving.predict("nli", nli(premise), v).prediction.label for v in both]
     html = compare.bisect_versions(lab, "nli", both, *values_of("nli", nli(premise)))
     assert html.index(before) < html.index("<b>nli-v1</b>")
