@@ -128,7 +128,12 @@ class Checkpoints(TrainerCallback):
 def latest_checkpoint(folder: Path) -> str | None:
     """The newest checkpoint in `folder` that was written to its end."""
     found = [path for path in folder.glob("checkpoint-*") if is_whole(path)]
-    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
+    return str(max(found, key=step_of)) if found else None
+
+
+def step_of(checkpoint: Path | str) -> int:
+    """After which step it was written."""
+    return int(Path(checkpoint).name.rpartition("-")[2])
 
 
 def is_whole(checkpoint: Path) -> bool:

@@ -44,7 +44,7 @@ from models.heads import make_head, narrow
 from models.merged import compute_merged
 from models.placement import is_placed
 from models.recipe import Recipe
-from models.resuming import CHECKPOINT_S, Checkpoints, Interrupted, latest_checkpoint
+from models.resuming import CHECKPOINT_S, Checkpoints, Interrupted, latest_checkpoint, step_of
 from models.trainer import make_trainer
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors")
@@ -129,12 +129,14 @@ def _attempt(
         keep_parent_answers(model, head, dataset, device, bf16)
     trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins, checkpoints)
     start = time.monotonic()
-    trainer.train(resume_from_checkpoint=latest_checkpoint(folder / "checkpoints"))
+    left_at = latest_checkpoint(folder / "checkpoints")
+    begun = step_of(left_at) if left_at else 0
+    trainer.train(resume_from_checkpoint=left_at)
     seconds = time.monotonic() - start
     steps = trainer.state.global_step
     if trainer.checkpoints.interrupted:
         raise Interrupted(f"Stopped after step {steps}; it goes on from there when it is started again.")
-    passes = recipe.row_passes(len(rows), steps)
+    passes = recipe.row_passes(len(rows), steps - begun) if steps > begun else 0.0
     early = f" Stopped early, after {steps} steps." if steps < trainer.state.max_steps else ""
     print(f"Trained {passes:.0f} row-passes in {seconds:.1f} s ({passes / seconds:.0f} rows/s).{early}", flush=True)
     if device.type == "cuda":

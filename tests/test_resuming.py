@@ -83,6 +83,16 @@ def test_resumed_run_ends_with_the_weights_of_an_unbroken_one(job, stop_after, o
     assert steps[0] == steps[1]
 
 
+def test_resumed_run_counts_the_rows_of_its_own_steps(job, capsys):
+    folder = job(rows_of(count=8), epochs=5, batch_size=4)
+    with pytest.raises(Interrupted):
+        train(folder, "cpu", StopAfter(7))
+    train(folder, "cpu")
+    training = read_card(folder / "version")["training"]
+    assert training["steps"] == 10
+    assert "Trained 12 row-passes" in capsys.readouterr().out  # of 40
+
+
 def test_checkpoint_that_was_cut_off_is_passed_over(job):
     folder = job(rows_of(), epochs=5, batch_size=4)
     with pytest.raises(Interrupted):
