@@ -143,7 +143,10 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
     label = {"fn": lab.bind(keep_label), "inputs": [last, answer], "outputs": [expected], **running}
     page.load(lab.bind(restore), [last, task], [annotator, spot], **running)
     gr.on([annotator.submit, annotator.blur], lab.bind(remember_name), [last, annotator], [last], **running)
-    gr.on([task.change, gallery.input, run.click, clear.click], lambda: hide(), None, panel.outputs, **running)
+    # What is "always_last" (by default all that follows a change) Gradio 6.31 puts off, and then repeats all that the
+    # event before it had started: a second run, by which marks, notes and the focus are lost.
+    apart = {"trigger_mode": "multiple", **running}
+    gr.on([task.change, gallery.input, run.click, clear.click], lambda: hide(), None, panel.outputs, **apart)
     task.change(
         lab.bind(change_task),
         [task],
@@ -179,15 +182,10 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
     toast.undo.click(lab.bind(undo), [toast.token], [*toast.outputs, judge], **running).success(
         lambda: hide(), None, panel.outputs, **running
     )
-    gr.on(
-        [alike.look.click, run.click],
-        lab.bind(look_for_alike),
-        [task, annotator, *forms.all_inputs],
-        alike.outputs,
-        trigger_mode="always_last",
-        **running,
-    )
-    gr.on([task.change, clear.click], lambda: hide_alike(), None, alike.outputs, **running)
+    asked = [task, annotator, *forms.all_inputs]
+    alike.look.click(lab.bind(look_for_alike), asked, alike.outputs, trigger_mode="always_last", **running)
+    run.click(lab.bind(look_for_alike), asked, alike.outputs, **apart)
+    gr.on([task.change, clear.click], lambda: hide_alike(), None, alike.outputs, **apart)
     why.click(lab.bind(explain), [answer, why_label, method], [words], queue=False)
     flip.click(lab.bind(offer_edits), [answer, spot], panel.outputs, queue=False)
     return forms, alike

@@ -2,8 +2,10 @@
 
 import pytest
 
+import app
 from components import probe
 from components.alike import look_for_alike
+from components.context import Lab
 from components.filter_form import NOTHING_CHOSEN
 from components.review import open_in_review
 from data import alike as search
@@ -87,3 +89,11 @@ def test_the_probe_tab_tells_and_opens_it(lab):
     table, ids, *_ = others[len(NOTHING_CHOSEN) - 1 :]
     assert (tabs.selected, search_words, ids) == ("review", f"ids: {found}", [found])
     assert get_verdict(lab.db(), found)["example"]["premise"] in table["value"][0][1]
+
+
+def test_a_look_that_had_to_wait_repeats_no_run(settings):
+    page = app.build_page(Lab(settings))
+    run = next(block for block in page.blocks.values() if block.elem_id == "probe-run")
+    waiting = [target for fn in page.fns.values() if fn.trigger_mode == "always_last" for target in fn.targets]
+    assert waiting
+    assert (run._id, "click") not in waiting
