@@ -27,6 +27,7 @@ from components.alike import join_alike
 from components.api import build_api
 from components.context import Lab
 from components.dashboard import build_dashboard
+from components.errors import SHOW_ERRORS
 from components.figures import plotly_source
 from components.files import EXPORTS
 from components.guard import Guard, Rate
@@ -94,6 +95,7 @@ def build_page(lab: Lab) -> gr.Blocks:
             with gr.Tab("Status", id="status") as status:
                 build_status(lab, status)
         build_api(lab)
+        page.load(None, None, None, js=SHOW_ERRORS)
         page.load(None, None, None, js=SHORTCUTS)
         page.load(None, None, None, js=FIGURE_TOOLS)
         page.load(None, None, None, js=MARK_SELECTION)

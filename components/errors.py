@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,9 @@ from components.languages import t
 from data.store import StoreError
 
 log = logging.getLogger("blindspot.page")
+
+SHOW_ERRORS = Path(__file__).with_name("errors.js").read_text(encoding="utf-8")
+"""Puts what `known_errors` says on the page."""
 
 
 def known_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
