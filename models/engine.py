@@ -14,6 +14,7 @@ from data.seed import seed_rows
 from models.device import has_bf16
 from models.packing import pack
 from models.predictor import Prediction, Predictor
+from models.sharing import share_weights
 
 TOLERANCE = 0.02
 """By how much a probability may differ from float32's."""
@@ -37,6 +38,7 @@ class Engine:
     """
 
     def __init__(self, predictor: Predictor, threads: int, precision: str = "auto") -> None:
+        share_weights(predictor.model)
         self.predictor = predictor
         self.version_id = predictor.version_id
         self.precision = "fp32"
@@ -52,6 +54,7 @@ class Engine:
         halved = self.predictor.replica(torch.bfloat16)
         if halved.device.type == "cpu":
             pack(halved.model)
+        share_weights(halved.model)
         if is_close_and_faster(self.predictor.replica(), halved):
             self._take(halved)
             self.precision = "bf16"

@@ -1,0 +1,44 @@
+"""What loaded versions have alike is in memory once."""
+
+import gc
+import weakref
+
+import torch
+
+from models.predictor import Predictor
+from models.registry import STARTERS
+from models.sharing import share_weights
+from tests.conftest import nli
+
+
+def weights(model):
+    return dict(model.named_parameters())
+
+
+def test_versions_share_what_is_alike_and_answer_as_before():
+    first, second, other = (Predictor.load(STARTERS / "nli") for _ in range(3))
+    with torch.no_grad():
+        weights(other.model)["classifier.weight"].add_(torch.eye(3, 384))
+    examples = [nli(), nli("Nobody left.", "A man left.")]
+    said = [[p.probabilities for p in one.predict(examples)] for one in (first, second, other)]
+    for predictor in (first, second, other):
+        share_weights(predictor.model)
+    large = "bert.embeddings.word_embeddings.weight"
+    assert weights(first.model)[large] is weights(second.model)[large] is weights(other.model)[large]
+    assert not torch.equal(weights(first.model)["classifier.weight"], weights(other.model)["classifier.weight"])
+    assert [[p.probabilities for p in one.predict(examples)] for one in (first, second, other)] == said
+
+
+def test_shared_weights_go_with_the_last_version_that_has_them():
+    layers = [torch.nn.Linear(256, 256, bias=False) for _ in range(2)]
+    with torch.no_grad():
+        layers[1].weight.copy_(layers[0].weight)
+    for layer in layers:
+        share_weights(layer)
+    assert layers[0].weight is layers[1].weight
+    gone = weakref.ref(layers[0].weight)
+    del layers[0]
+    assert gone() is not None
+    del layers, layer
+    gc.collect()
+    assert gone() is None
