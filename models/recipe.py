@@ -57,6 +57,8 @@ class Recipe:
     answers, Kullback-Leibler divergence), or `phenomenon` (and siblings and contrasts of each correction)."""
     variants: int = 800
     """How many siblings and contrasts go in, over all corrections; a row with choices counts once a choice."""
+    lessons: int = 0
+    """How many rows of the project's lessons go in beside them (`models.lessons`), counted the same way."""
     dressed: float = 0.3
     """Share of the siblings and contrasts that stand in other company (`models.dressing`)."""
     min_steps: int = 0
@@ -86,6 +88,7 @@ class Recipe:
             ("max_tokens", 8, 8192),
             ("retention_rows", 0, 1_000_000),
             ("variants", 0, 1_000_000),
+            ("lessons", 0, 1_000_000),
             ("dressed", 0.0, 1.0),
             ("min_steps", 0, 1_000_000),
             ("patience", 0, 1000),

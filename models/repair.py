@@ -9,10 +9,12 @@ from itertools import zip_longest
 from typing import Any
 
 from data.examples import Selection
+from data.lessons import load_lessons
 from data.seed import seed_rows
 from data.tasks import Example, Task
 from models import siblings as variants
 from models.dressing import dress
+from models.lessons import lesson_pairs
 from models.naming import name_persons
 from models.recipe import Recipe
 from models.siblings import Variant
@@ -41,9 +43,14 @@ def count_rows(task: Task, n_taught: int, recipe: Recipe) -> int:
         return n_taught
     retention = min(recipe.retention_rows, len(retention_split(task)[0]))
     if recipe.data == "phenomenon":
-        cost = 3 if task.head == "multiple_choice" else 1
-        return retention + n_taught + min(recipe.variants // cost, 2 * MOST_VARIANTS * n_taught)
+        made = min(recipe.variants // _cost(task), 2 * MOST_VARIANTS * n_taught)
+        return retention + n_taught + made + (recipe.lessons // _cost(task) if load_lessons(task) else 0)
     return retention + n_taught * REPEAT
+
+
+def _cost(task: Task) -> int:
+    """How often a row is read, about: once a choice where there are choices."""
+    return 3 if task.head == "multiple_choice" else 1
 
 
 @lru_cache
@@ -136,6 +143,10 @@ def phenomenon_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Ro
         for pair in pairs:
             number = {"pair": len(rows)} if len(pair) > 1 else {}
             rows += [_trusted({**one, "weight": weight, **number}, row) for one in pair]
+    corrections = [row for row in selection.rows if row["kind"] == "correction"]
+    for pair in lesson_pairs(task, corrections, recipe.lessons // (2 * _cost(task)), recipe.seed):
+        number = len(rows)
+        rows += [{**_row(one["example"], one["label"]), "weight": 1.0, "pair": number} for one in pair]
     return rows
 
 

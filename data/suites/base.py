@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,20 @@ def word_of(entry: Entry) -> str:
 def render_row(suite: Suite, template: Template, seed: int | str) -> dict[str, Any]:
     """One row of one template. Raises ValueError where words run out or the task refuses the example."""
     rng = random.Random(f"{suite.name}:{template.id}:{seed}")
-    drawn = _draw(suite, template, rng)
+    return _render(suite, template, _draw(suite, template.texts, rng), rng)
+
+
+def render_together(suite: Suite, templates: Sequence[Template], seed: int | str) -> list[dict[str, Any]]:
+    """A row of each template, with the same words in the same slots. Raises ValueError as `render_row` does."""
+    rng = random.Random(f"{suite.name}:{seed}")
+    drawn = _draw(suite, [text for template in templates for text in template.texts], rng)
+    order = rng.random()  # and choices in the same order
+    return [_render(suite, template, drawn, random.Random(order)) for template in templates]
+
+
+def _render(
+    suite: Suite, template: Template, drawn: dict[tuple[str, str], Entry], rng: random.Random
+) -> dict[str, Any]:
     order = list(range(len(template.fields.get("choices", []))))
     rng.shuffle(order)
 
@@ -128,9 +141,9 @@ def render_row(suite: Suite, template: Template, seed: int | str) -> dict[str, A
     return row
 
 
-def _draw(suite: Suite, template: Template, rng: random.Random) -> dict[tuple[str, str], Entry]:
-    """A word for each (slot, number) of the template, no word twice."""
-    keys = dict.fromkeys((m["slot"], m["number"]) for text in template.texts for m in SLOT.finditer(text))
+def _draw(suite: Suite, texts: Sequence[str], rng: random.Random) -> dict[tuple[str, str], Entry]:
+    """A word for each (slot, number) in the texts, no word twice."""
+    keys = dict.fromkeys((m["slot"], m["number"]) for text in texts for m in SLOT.finditer(text))
     drawn: dict[tuple[str, str], Entry] = {}
     used: set[str] = set()
     for slot, number in keys:
