@@ -22,6 +22,7 @@ HEDGES = word_set(
 TIMES = frozenset({"before", "after", "until", "since"})
 """Prepositions, but conjunctions where a clause follows."""
 TOGETHER = word_set("both share shared together each agreed fought argued twins same different similar")
+RELATIVE = ("who", "which", "whose", "whom")
 LOCATIVE = word_set("near behind beside by next with in at on under above opposite from")
 
 
@@ -116,6 +117,36 @@ def weaken(clause: Clause) -> Iterator[tuple[Wording, str]]:
             yield words.without(i, i + 1), "modifier dropped"
 
 
+def without_aside(words: Wording) -> Wording | None:
+    """The sentence without a relative clause between commas, which says more of the subject; it follows."""
+    breaks = [i for i in range(1, len(words)) if words.breaks(i)]
+    if len(breaks) != 2 or any(words.gaps[i].strip() != "," for i in breaks) or words.low[breaks[0]] not in RELATIVE:
+        return None
+    start, end = breaks
+    shorter = Wording(words.words[:start] + words.words[end:], (*words.gaps[:start], " ", *words.gaps[end + 1 :]))
+    return shorter if noun_phrase(words, 0) == start and read_clause(shorter) else None
+
+
+def relative_statements(words: Wording) -> Iterator[Wording]:
+    """What a relative clause at the end says of its noun, as a sentence of its own; it follows."""
+    if is_hedged(words) or any(words.breaks(i) for i in range(1, len(words))):
+        return
+    for i in range(2, len(words) - 1):
+        start = next((s for s in range(i) if noun_phrase(words, s) == i), None)
+        if words.low[i] != "who" or start is None or not past_verb(words, i + 1):
+            continue
+        end = _predicate_end(words, i + 1)
+        if end is None or (end < len(words) and not is_class(words.low[end], "preposition")):
+            continue
+        if any(words.low[k] == "and" or _finite(words, k) for k in range(end, len(words))):
+            continue
+        first = words.words[start][:1].upper() + words.words[start][1:]
+        said = (first, *words.words[start + 1 : i], *words.words[i + 1 :])
+        alone = Wording(said, ("", *[" "] * (len(said) - 1), words.gaps[-1]))
+        if read_clause(alone):
+            yield alone
+
+
 def _object_parts(clause: Clause) -> Iterator[tuple[Wording, str]]:
     words = clause.words
     for i in range(clause.verb + 2, len(words) - 1):
@@ -173,17 +204,23 @@ def _modifiers_end(words: Wording, start: int) -> int | None:
     if i < len(words) and words.low[i] in LOCATIVE and not _finite(words, i):
         i += 2 if words.low[i : i + 2] == ("next", "to") else 1
         return noun_phrase(words, i)
+    if i + 1 < len(words) and words.low[i] == "whose":  # "whose driver slept", "whose driver thanked the judge"
+        return _predicate_end(words, i + 2) if any(e.kind == "noun" for e in entries(words.words[i + 1])) else None
     if i < len(words) and words.low[i] in ("who", "that"):
         i += 1
         subject = noun_phrase(words, i)
         if subject is not None:  # "that the judge thanked"
             return subject + 1 if subject < len(words) and _affect(words, subject) else None
-        if i < len(words) and _affect(words, i):  # "who thanked the judge"
-            return noun_phrase(words, i + 1)
-        if i < len(words) and any(e.word_class in ("act", "go") for e in entries(words.words[i])):
-            return i + 1
-        return None
+        return _predicate_end(words, i)  # "who thanked the judge", "who slept"
     return start
+
+
+def _predicate_end(words: Wording, verb: int) -> int | None:
+    """Where what a relative clause says ends: past the verb, and past its object where it has one."""
+    if _affect(words, verb):
+        return noun_phrase(words, verb + 1)
+    readings = entries(words.words[verb]) if verb < len(words) else ()
+    return verb + 1 if any(e.word_class in ("act", "go") for e in readings) else None
 
 
 def _finite(words: Wording, i: int) -> bool:

@@ -20,6 +20,21 @@ EXCHANGEABLE = FIRST_NAMES | {"person", "colour", "surname"}
 Row = tuple[Example, int, str]
 ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
 FEWER = "one wrong choice fewer"
+GENERIC = frozenset(
+    {
+        "premise entails itself",
+        "hypothesis entails itself",
+        "said outright besides",
+        "somebody for a person",
+        "modifier dropped",
+        "modifier added",
+        "negated",
+        "negation dropped",
+        "plain statement",
+        FEWER,
+    }
+)
+"""Rules that hold of most sentences, whatever is wrong with the answer to one."""
 BETWEEN_CHOICES = word_set("above below all both others other rest odd belong fit these two three")
 """Words of a question or choice that may look at the other choices."""
 
@@ -56,6 +71,10 @@ def _said_besides(premise: str, hypothesis: str, label: int) -> Iterator[tuple[s
 def _about_clause(text: str, rng: random.Random) -> Iterator[tuple[str, str, int, str]]:
     """What follows from one plain sentence, what does not, and what it rules out."""
     words = Wording.of(text)
+    if (shorter := clauses.without_aside(words)) is not None:
+        yield text, str(shorter), ENTAILMENT, "aside dropped"
+    for said in clauses.relative_statements(words):
+        yield text, str(said), ENTAILMENT, "what a relative clause says"
     clause = clauses.read_clause(words)
     if clause is None:
         return
