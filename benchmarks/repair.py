@@ -112,13 +112,15 @@ def dialled(
         {name: p.predict([row["example"] for row in rows], batch_size=64) for name, rows in sets.items()}
         for p in (starter, after)
     ]
-    best = None
+    best: float | None = 1.0
     if gate_reasons(make_splits(task, sets, *scores), **BUDGETS):
         points = score_dial(parent, child, sets, *scores)
         best = best_alpha(points, {name: len(rows) for name, rows in sets.items()}, **BUDGETS)
-    if best not in (None, 1.0):
+    if best is None:  # nothing is offered: the parent stays
+        child, best = parent, 0.0
+    elif best < 1.0:
         child = write_blend(parent, child, best, job / "dialled", "dialled")
-    return child, best or 1.0, time.perf_counter() - start
+    return child, best, time.perf_counter() - start
 
 
 def run_suite(
