@@ -220,6 +220,8 @@ def test_a_flag_and_a_running_job_survive_kill_9(page: Page, app: App) -> None:
     app.start()
     page = visit_again(page, app)
     open_tab(page, "Retrain")
+    page.get_by_role("button", name="Advanced").click()
+    page.get_by_label("Least steps").fill("60")  # that it goes on is what counts here
     page.get_by_role("button", name="Retrain", exact=True).click()
     expect(page.locator("#run-status")).to_contain_text("loading the model")
     app.kill()
