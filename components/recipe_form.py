@@ -14,7 +14,7 @@ MIXES = (
     "Corrections alone",
     "With replay",
     "With replay, distilled",
-    "With siblings and contrasts too",
+    "With siblings, contrasts and lessons too",
 )
 WHOLE = (
     "batch_size",
@@ -22,6 +22,7 @@ WHOLE = (
     "frozen_layers",
     "retention_rows",
     "variants",
+    "lessons",
     "min_steps",
     "patience",
     "check_steps",
@@ -42,6 +43,7 @@ NUMBERS = {
     "frozen_layers": "Frozen layers",
     "retention_rows": "Retention rows",
     "variants": "Siblings and contrasts",
+    "lessons": "Lesson rows",
     "min_steps": "Least steps",
     "patience": "Patience (checks)",
     "check_steps": "Steps between checks",

@@ -21,8 +21,6 @@ from data.tasks import Example, Task
 from models.wording import Wording, is_class
 
 MOST_LESSONS = 24
-KEPT_OUT = 4
-"""Of so many lessons one is never trained on, but measured with."""
 SAME_CATEGORY = 0.3
 """How much likeness a common category is worth."""
 CLOSED = (
@@ -45,26 +43,13 @@ Row = dict[str, Any]
 
 
 def lesson_pairs(task: Task, corrections: Sequence[Row], count: int, seed: int) -> list[list[Row]]:
-    """At most `count` pairs of rows (`example`, `label`) to learn from, in turn from the lessons that go with the
-    corrections best.
+    """At most `count` pairs of rows (`example`, `label`), in turn from the lessons that go with the corrections best.
 
     The two of a pair have the same words and different labels. `corrections` have `example`, `label`, `category`.
     Empty for a task without lessons.
     """
-    chosen = fitting_lessons(task, corrections) if count > 0 else []
-    taught = [lesson for place, lesson in enumerate(chosen) if place % KEPT_OUT != KEPT_OUT // 2]
-    return _in_turn(taught, count, f"{seed} lessons")
-
-
-def neighbours(task: Task, corrections: Sequence[Row], count: int, seed: int) -> list[Row]:
-    """At most `count` rows of the lessons that no run for these corrections learns from, balanced over labels."""
-    held = fitting_lessons(task, corrections)[KEPT_OUT // 2 :: KEPT_OUT]
-    return [row for pair in _in_turn(held, count // 2, f"{seed} neighbours") for row in pair]
-
-
-def _in_turn(lessons: Sequence[Lesson], count: int, seed: str) -> list[list[Row]]:
-    rng = random.Random(seed)
-    drawn = [lesson.pairs(rng) for lesson in lessons]
+    rng = random.Random(f"{seed} lessons")
+    drawn = [lesson.pairs(rng) for lesson in fitting_lessons(task, corrections)] if count > 0 else []
     pairs: list[list[Row]] = []
     while drawn and len(pairs) < count:
         taken = [(one, list(islice(one, 1))) for one in drawn]
@@ -89,7 +74,8 @@ def fitting_lessons(task: Task, corrections: Sequence[Row]) -> list[Lesson]:
             for its_label, mine in own
         ]
         same = categories[lesson.category] / len(corrections)
-        scored.append((sum(likest) / len(likest) + SAME_CATEGORY * same, lesson))
+        if any(likest):  # else the corrections are in another language
+            scored.append((sum(likest) / len(likest) + SAME_CATEGORY * same, lesson))
     scored.sort(key=lambda one: one[0], reverse=True)
     return [lesson for _, lesson in scored[:MOST_LESSONS]]
 

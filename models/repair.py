@@ -13,6 +13,7 @@ from data.lessons import load_lessons
 from data.seed import seed_rows
 from data.tasks import Example, Task
 from models import siblings as variants
+from models.contrasts import GENERIC
 from models.dressing import dress
 from models.lessons import lesson_pairs
 from models.naming import name_persons
@@ -143,11 +144,24 @@ def phenomenon_rows(task: Task, selection: Selection, recipe: Recipe) -> list[Ro
         for pair in pairs:
             number = {"pair": len(rows)} if len(pair) > 1 else {}
             rows += [_trusted({**one, "weight": weight, **number}, row) for one in pair]
-    corrections = [row for row in selection.rows if row["kind"] == "correction"]
-    for pair in lesson_pairs(task, corrections, recipe.lessons // (2 * _cost(task)), recipe.seed):
+    for pair in _lessons(task, selection, recipe):
         number = len(rows)
         rows += [{**_row(one["example"], one["label"]), "weight": 1.0, "pair": number} for one in pair]
     return rows
+
+
+def _lessons(task: Task, selection: Selection, recipe: Recipe) -> list[list[Row]]:
+    """Pairs of the project's lessons, by how many of the corrections no rule can turn round."""
+    corrections = [row for row in selection.rows if row["kind"] == "correction"]
+    bare = sum(not _has_own_contrast(task, row) for row in corrections)
+    count = recipe.lessons * bare // (2 * _cost(task) * max(len(corrections), 1))
+    return lesson_pairs(task, corrections, count, recipe.seed)
+
+
+def _has_own_contrast(task: Task, row: Row) -> bool:
+    """Whether a rule that reads what the example is about gives a contrast of it."""
+    found = variants.contrasts_of(task, row["example"], row["label"], random.Random(0))
+    return any(v.rule not in GENERIC and not (task.labels and v.label == row["label"]) for v in found)
 
 
 def _pairs(task: Task, row: Row, recipe: Recipe, count: int) -> list[list[Row]]:

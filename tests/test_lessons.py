@@ -8,11 +8,14 @@ from itertools import islice
 
 import pytest
 
+from data.examples import Selection
 from data.lessons import FOLDER, load_lessons, read_lessons
 from data.suites.base import SLOT, SuiteError
 from data.suites.load import load_suites
 from data.tasks import TASKS
-from models.lessons import KEPT_OUT, MOST_LESSONS, fitting_lessons, lesson_pairs, neighbours
+from models.lessons import MOST_LESSONS, fitting_lessons, lesson_pairs
+from models.recipe import Recipe
+from models.repair import count_rows, training_rows
 from tests.conftest import nli
 
 TAUGHT = [TASKS[name] for name in ("nli", "sentiment", "commonsense")]
@@ -54,30 +57,43 @@ def test_no_lesson_is_a_template_of_a_suite(task):
 
 
 def test_lessons_are_chosen_by_category_and_by_what_they_are_built_of():
-    by_category = fitting_lessons(NLI, [correction(nli("Zorp.", "Blick."), 1, "causality")])
-    assert {lesson.category for lesson in by_category[:8]} == {"causality"}
+    by_category = fitting_lessons(NLI, [correction(nli("The lamp fell.", "It is red."), 1, "causality")])
+    assert [lesson.category for lesson in by_category[:8]].count("causality") >= 6
     by_shape = fitting_lessons(NLI, [correction(BEFORE, 2)])
-    assert [lesson.category for lesson in by_shape[:6]].count("temporal order") >= 4
+    assert {lesson.category for lesson in by_shape[:2]} == {"temporal order"}
+    assert Counter(lesson.category for lesson in by_shape).most_common(1)[0][0] == "temporal order"
     assert len(by_shape) == MOST_LESSONS
+
+
+def test_corrections_in_another_language_get_none():
+    assert fitting_lessons(NLI, [correction(nli("没有人离开。", "有人离开。"), 2, "negation")]) == []
 
 
 def test_pairs_come_from_all_chosen_lessons_in_turn_and_are_the_same_for_a_seed():
     taught = [correction(BEFORE, 2, "temporal order")]
     pairs = lesson_pairs(NLI, taught, 60, seed=3)
     assert len(pairs) == 60
-    assert len({pair[0]["suite"] for pair in pairs}) == MOST_LESSONS * (KEPT_OUT - 1) // KEPT_OUT
+    assert len({pair[0]["suite"] for pair in pairs}) == MOST_LESSONS
     assert all(first["label"] != second["label"] for first, second in pairs)
     assert pairs == lesson_pairs(NLI, taught, 60, seed=3) != lesson_pairs(NLI, taught, 60, seed=4)
     assert lesson_pairs(NLI, [], 60, 0) == lesson_pairs(TASKS["ner"], taught, 60, 0) == []
 
 
-def test_some_lessons_are_measured_with_and_never_taught():
-    taught = [correction(BEFORE, 2, "temporal order")]
-    held = neighbours(NLI, taught, 40, seed=0)
-    learnt = {row["suite"] for pair in lesson_pairs(NLI, taught, 200, seed=0) for row in pair}
-    assert len(held) == 40
-    assert not {row["suite"] for row in held} & learnt
-    assert set(Counter(row["label"] for row in held)) == {0, 1, 2}
+def test_they_come_in_where_no_rule_reads_what_the_corrections_are_about():
+    recipe = Recipe(lessons=100, retention_rows=0)
+    swap = nli("The actor paid the doctor.", "The doctor paid the actor.")
+    rows = {
+        name: training_rows(NLI, Selection(rows=[correction(example, label)]), recipe)
+        for name, example, label in (("before", BEFORE, 2), ("swap", swap, 1))
+    }
+    without = {
+        name: training_rows(NLI, Selection(rows=[correction(example, label)]), Recipe(retention_rows=0))
+        for name, example, label in (("before", BEFORE, 2), ("swap", swap, 1))
+    }
+    assert len(rows["before"]) == len(without["before"]) + 100 <= count_rows(NLI, 1, recipe)
+    assert len(rows["swap"]) == len(without["swap"])
+    pairs = Counter(row["pair"] for row in rows["before"] if "pair" in row)
+    assert max(pairs.values()) == 2
 
 
 def test_a_faulty_file_is_told_with_the_place(tmp_path):
