@@ -108,14 +108,14 @@ def show_spots(lab: Lab, task_name: str, version_id: str | None, everything: boo
         return [menu, t(NOTHING), gr.update(visible=False), gr.update(choices=[], value=None)]
     own = sorted((r for r in results if r["version_id"] == version_id), key=lambda r: -r["rate"])
     names = [(f"{r['suite']} · {t(FAILS, share=round(100 * r['rate']))}", r["suite"]) for r in own]
-    kept = suite if suite in [name for _, name in names] else (names[0][1] if names else None)
+    chosen = {} if suite in [name for _, name in names] else {"value": names[0][1] if names else None}
     name = str if everything else short_name
     plot = figures.failure_map(shown, {r["version_id"]: name(r["version_id"]) for r in shown})
     return [
         menu,
         summary_html(own, version_id),
         gr.update(value=plot, visible=True),
-        gr.update(choices=names, value=kept),
+        gr.update(choices=names, **chosen),  # a late answer takes nothing back that was chosen since
     ]
 
 
