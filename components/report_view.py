@@ -26,7 +26,7 @@ SPLITS = {
         "Unseen siblings",
         "the corrections in other words, never trained on: is it more than the sentences?",
     ),
-    "contrasts": ("Unseen contrasts", "near neighbours with another label, never trained on: do they still hold?"),
+    "contrasts": ("Unseen contrasts", "near neighbours, by rule or confirmed, never trained on: do they still hold?"),
     "suites": ("Behavioural suites", "a few rows of every capability"),
     "retention": ("Retention set", "the project's own general examples, never trained on: what must not break"),
 }

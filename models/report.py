@@ -3,7 +3,7 @@
 taught      the examples it was given
 held_out    flags and confirmations kept out of training
 siblings    unseen: the taught and held-out corrections with other words, same label
-contrasts   unseen: near neighbours of those, with a label that a rule knows
+contrasts   unseen: near neighbours of those, with a label that a rule knows, and what was confirmed in other words
 suites      a few rows of every behavioural suite
 retention   the project's own general examples, never trained on
 """
@@ -11,7 +11,7 @@ retention   the project's own general examples, never trained on
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from data.examples import Selection
@@ -44,13 +44,18 @@ def evaluation_sets(
     taught = dataclasses.replace(taught, rows=[row for row in taught.rows if "soft" not in row])
     known = set(trained) | {task.content_hash(row["example"]) for row in (*taught.rows, *held_out.rows)}
     corrections = [row for row in (*taught.rows, *held_out.rows) if row["kind"] == "correction"]
-    drawn = [_labelled(row, unseen_variants(task, row, variants.siblings, known, seed + 1)) for row in corrections]
-    against = [_labelled(row, unseen_variants(task, row, variants.contrasts, known, seed + 1)) for row in corrections]
+    confirmed = [row for row in (*taught.rows, *held_out.rows) if row["kind"] == "confirmation"]
+
+    def unseen(rows: list[dict[str, Any]], make: Callable[..., list[variants.Variant]]) -> list[list[dict[str, Any]]]:
+        return [_labelled(row, unseen_variants(task, row, make, known, seed + 1)) for row in rows]
+
+    against, near = unseen(corrections, variants.contrasts), unseen(confirmed, variants.siblings)
+    half = VARIANT_ROWS // 2
     sets = {
         "taught": taught.rows,
         "held_out": held_out.rows,
-        "siblings": in_turn(drawn, VARIANT_ROWS),
-        "contrasts": in_turn(against, VARIANT_ROWS),
+        "siblings": in_turn(unseen(corrections, variants.siblings), VARIANT_ROWS),
+        "contrasts": in_turn(against, half if any(near) else VARIANT_ROWS) + in_turn(near, half),
         "suites": suite_rows(task),
         "retention": seed_rows(task, "validation") + retention_split(task)[1],
     }

@@ -53,6 +53,19 @@ def test_unseen_rows_are_not_among_those_trained_on():
     assert sets == evaluation_sets(TASK, taught, held_out, trained, seed=0)[0]
 
 
+def test_what_was_confirmed_is_among_the_contrasts_in_other_words():
+    confirmed = {
+        **correction(nli("The pilot thanked the baker at noon.", "The pilot thanked the baker.")),
+        "label": 0,
+    }
+    taught = Selection(rows=[correction(nli()), {**confirmed, "kind": "confirmation"}])
+    sets, _ = evaluation_sets(TASK, taught, Selection(), set(), seed=0)
+    near = [row for row in sets["contrasts"] if "at noon" in row["example"]["premise"]]
+    assert 10 <= len(near) <= len(sets["contrasts"]) - 10
+    assert {row["label"] for row in near} == {0}
+    assert confirmed["example"] not in [row["example"] for row in near]
+
+
 def test_corrections_that_no_rule_fits_are_counted():
     taught = Selection(rows=[correction(nli("Zzyx qua plim.", "Plim qua zzyx."))])
     sets, counts = evaluation_sets(TASK, taught, Selection(), set(), seed=0)
