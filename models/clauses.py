@@ -76,6 +76,17 @@ def is_hedged(words: Wording) -> bool:
     return hedged or any(e.word_class == "claim" and e.kind == "verb" for w in words.words for e in entries(w))
 
 
+def is_single(words: Wording) -> bool:
+    """Whether it is one sentence without a comma, and nothing in it is negated."""
+    negated = any(is_class(low, "negation") for low in words.low)
+    return not negated and not any(words.breaks(i) for i in range(1, len(words)))
+
+
+def lowered_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a sentence's beginning as they stand further on: without the capital, unless a name has it."""
+    return (words[0].lower(), *words[1:]) if words[0].lower() in (*DEFINITE, "a", "an") else words
+
+
 def noun_phrase(words: Wording, start: int) -> int | None:
     """Where a definite noun phrase that starts there ends: a name, or "the (tall) actor"."""
     if start >= len(words):

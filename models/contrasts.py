@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from data.lexicon import Entry, inflect
 from data.tasks import Example
-from models import clauses, conditionals, polarity, roles, substitution, triggers, veridicality
+from models import clauses, conditionals, orders, polarity, roles, substitution, triggers, veridicality
 from models.safety import GENDER
 from models.turned import turned
 from models.wording import Wording, word_set
@@ -52,6 +52,7 @@ def nli_contrasts(example: Example, label: int, rng: random.Random) -> Iterator[
         *veridicality.ways_to_tell(premise, hypothesis, label, rng),
         *veridicality.what_was_said(premise),
         *conditionals.consequences(premise),
+        *orders.orders(premise, hypothesis, label),
     ]
     for text in dict.fromkeys((premise, hypothesis)):
         rows += _about_clause(text, rng)
