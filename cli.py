@@ -186,7 +186,7 @@ def retrain(
         changes = {name: value for name, value in (("data", data), ("seed", seed)) if value is not None}
         changes |= recipes.parse_options(options or [])
         chosen = get_task(task)
-        recipe = dataclasses.replace(recipes.preset(preset, chosen.head), **changes)
+        recipe = dataclasses.replace(recipes.preset(preset, chosen), **changes)
         job_id = request_retrain(settings, db, chosen, preset, requested_by=settings.annotator, recipe=recipe)
         if not wait:
             show(

@@ -54,7 +54,7 @@ NAIVE = Recipe(method="full", data="corrections", precision="fp32", learning_rat
 
 
 def methods(name: str, task: Task) -> dict[str, Recipe]:
-    ours = preset(name, task.head)
+    ours = preset(name, task)
     others = {data: dataclasses.replace(ours, data=data) for data in ("replay", "distilled", "phenomenon")}
     return {"corrections": NAIVE, **others}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from data.tasks import Task
 from models.recipe import DATA, METHODS, PRESETS, Recipe, preset
 
 MIXES = (
@@ -83,11 +84,11 @@ def build_recipe_form() -> RecipeForm:
     return RecipeForm([size, mix, method, seeds, *numbers], estimate)
 
 
-def read_recipes(head: str, size: str, mix: str, method: str, seeds: float, *texts: str | None) -> list[Recipe]:
-    """The preset for that head with what the person set otherwise, once for each seed. Raises ValueError."""
+def read_recipes(task: Task, size: str, mix: str, method: str, seeds: float, *texts: str | None) -> list[Recipe]:
+    """The preset for the task with what the person set otherwise, once for each seed. Raises ValueError."""
     given = {name: text.strip() for name, text in zip(NUMBERS, texts, strict=True) if (text or "").strip()}
     changes = {name: _number(name, text) for name, text in given.items()}
-    recipe = dataclasses.replace(preset(size, head), data=mix, method=method, **changes)
+    recipe = dataclasses.replace(preset(size, task), data=mix, method=method, **changes)
     return [dataclasses.replace(recipe, seed=recipe.seed + i) for i in range(int(seeds or 1))]
 
 

@@ -135,7 +135,7 @@ def show_plan(lab: Lab, task_name: str, *options: Any) -> list[Any]:
         html.append(conflicts_html(lab, task, selection.conflicts))
     if not taught:
         return ["".join(html), "", gr.update(interactive=False)]
-    recipes = read_recipes(task.head, *options)
+    recipes = read_recipes(task, *options)
     seconds, basis = estimate_seconds(db, task, recipes[0], taught)
     seconds *= len(recipes)
     time = f"<b>{report_view.duration(seconds)}</b>"
@@ -181,7 +181,7 @@ def _queue(lab: Lab, annotator: str, task_name: str, size: str, *options: Any, *
     task = get_task(task_name)
     queued = [
         request_retrain(lab.settings, lab.db(), task, size, requested_by=annotator, recipe=recipe, **more)
-        for recipe in read_recipes(task.head, size, *options)
+        for recipe in read_recipes(task, size, *options)
     ]
     return run_choices(lab, task_name, queued[0])
 

@@ -59,7 +59,7 @@ def request_inoculation(
             task.name,
             parent_id=parent,
             preset=f"{PREFIX}{category}",
-            recipe=recipes.preset("quick", task.head).to_dict(),
+            recipe=recipes.preset("quick", task).to_dict(),
             example_ids=ids[:size],
             requested_by=requested_by,
         )

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from data.tasks import Task
+
 METHODS = ("lora", "adalora", "head", "full")
 DATA = ("corrections", "replay", "distilled", "phenomenon")
 
@@ -151,10 +153,16 @@ PRESETS: dict[str, Recipe] = {
 
 CHOICES_BATCH = 6
 """Rows with choices in a step of a preset: each is read once a choice, so that they cost about what 16 others do."""
+TAUGHT_BY_RULES = ("nli",)
+"""Tasks whose rules give enough: in inference lessons cost more than they repaired (docs/repair.md)."""
 
 
-def preset(name: str, head: str = "sequence_classification") -> Recipe:
-    """The recipe of a preset for tasks of that head. Raises ValueError that lists the known ones."""
+def preset(name: str, task: Task | None = None) -> Recipe:
+    """The recipe of a preset for the task. Raises ValueError that lists the known ones."""
     _one_of("preset", name, tuple(PRESETS))
     found = PRESETS[name]
-    return dataclasses.replace(found, batch_size=CHOICES_BATCH) if head == "multiple_choice" else found
+    if task is None or task.name in TAUGHT_BY_RULES:
+        found = dataclasses.replace(found, lessons=0)
+    if task is not None and task.head == "multiple_choice":
+        found = dataclasses.replace(found, batch_size=CHOICES_BATCH)
+    return found

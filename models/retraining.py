@@ -38,7 +38,7 @@ def request_retrain(
     the examples whose ids are in `without` are left out. Raises ValueError where there is nothing to train on, and
     StoreError.
     """
-    recipe = recipe or recipes.preset(preset, task.head)
+    recipe = recipe or recipes.preset(preset, task)
     selection = select_examples(db, task, **kinds_of_rows(db, task, settings))
     selection.rows = [row for row in selection.rows if row["example_id"] not in without]
     if not selection.rows:

@@ -27,7 +27,7 @@ from data import jobs
 from data.queries import Filters, find_verdicts
 from data.tasks import TASKS
 from data.versions import live_version, promotion_history
-from models.recipe import PRESETS
+from models.recipe import preset
 from models.worker import run_worker
 from tests.conftest import nli, premises
 
@@ -51,17 +51,15 @@ def plan(data, seeds=1, **numbers):
 
 
 def test_the_recipe_form_is_the_preset_with_what_was_set():
-    (recipe,) = read_recipes(
-        "sequence_classification", *plan("replay", label_smoothing=0.1, frozen_layers=2, warmup_share=0.0)
-    )
+    (recipe,) = read_recipes(TASKS["nli"], *plan("replay", label_smoothing=0.1, frozen_layers=2, warmup_share=0.0))
     assert recipe == dataclasses.replace(
-        PRESETS["quick"], data="replay", label_smoothing=0.1, frozen_layers=2, warmup_share=0.0
+        preset("quick"), data="replay", label_smoothing=0.1, frozen_layers=2, warmup_share=0.0
     )
-    assert [r.seed for r in read_recipes("sequence_classification", *plan("replay", seeds=3, seed=5))] == [5, 6, 7]
+    assert [r.seed for r in read_recipes(TASKS["nli"], *plan("replay", seeds=3, seed=5))] == [5, 6, 7]
     with pytest.raises(ValueError, match="label_smoothing"):
-        read_recipes("sequence_classification", *plan("replay", label_smoothing=3))
+        read_recipes(TASKS["nli"], *plan("replay", label_smoothing=3))
     with pytest.raises(ValueError, match="Frozen layers: expected a whole number; found 'two'"):
-        read_recipes("sequence_classification", *plan("replay", frozen_layers="two"))
+        read_recipes(TASKS["nli"], *plan("replay", frozen_layers="two"))
 
 
 def test_runs_that_differ_in_the_seed_tell_the_spread(lab, monkeypatch):

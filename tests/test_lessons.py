@@ -80,19 +80,15 @@ def test_pairs_come_from_all_chosen_lessons_in_turn_and_are_the_same_for_a_seed(
 
 
 def test_they_come_in_where_no_rule_reads_what_the_corrections_are_about():
-    recipe = Recipe(lessons=100, retention_rows=0)
-    swap = nli("The actor paid the doctor.", "The doctor paid the actor.")
-    rows = {
-        name: training_rows(NLI, Selection(rows=[correction(example, label)]), recipe)
-        for name, example, label in (("before", BEFORE, 2), ("swap", swap, 1))
-    }
-    without = {
-        name: training_rows(NLI, Selection(rows=[correction(example, label)]), Recipe(retention_rows=0))
-        for name, example, label in (("before", BEFORE, 2), ("swap", swap, 1))
-    }
-    assert len(rows["before"]) == len(without["before"]) + 100 <= count_rows(NLI, 1, recipe)
-    assert len(rows["swap"]) == len(without["swap"])
-    pairs = Counter(row["pair"] for row in rows["before"] if "pair" in row)
+    swap = correction(nli("The actor paid the doctor.", "The doctor paid the actor."), 1)
+    bound = correction(nli("At most four guests sang.", "At least five guests sang."), 2)
+
+    def rows(row, lessons):
+        return training_rows(NLI, Selection(rows=[row]), Recipe(lessons=lessons, retention_rows=0))
+
+    assert len(rows(bound, 100)) == len(rows(bound, 0)) + 100 <= count_rows(NLI, 1, Recipe(lessons=100))
+    assert len(rows(swap, 100)) == len(rows(swap, 0))
+    pairs = Counter(row["pair"] for row in rows(bound, 100) if "pair" in row)
     assert max(pairs.values()) == 2
 
 

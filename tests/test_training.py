@@ -415,7 +415,12 @@ def test_unknown_preset_lists_the_known_ones():
         preset("best")
 
 
+def test_a_preset_brings_lessons_where_they_were_measured_to_help():
+    assert preset("quick", TASKS["nli"]).lessons == preset("quick").lessons == 0
+    assert preset("quick", TASKS["sentiment"]).lessons > 0 < preset("quick", TASKS["commonsense"]).lessons
+
+
 def test_a_preset_takes_fewer_rows_a_step_where_each_has_choices():
-    plain, choices = preset("quick"), preset("quick", "multiple_choice")
+    plain, choices = preset("quick", TASKS["sentiment"]), preset("quick", TASKS["commonsense"])
     assert choices.batch_size < plain.batch_size
     assert dataclasses.replace(choices, batch_size=plain.batch_size) == plain
