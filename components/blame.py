@@ -11,11 +11,14 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data import jobs
 from data.examples import select_examples
 from data.tasks import get_task
 
 SHOWN = 8
+HEAD = '<tr><th>correction</th><th>label</th><th>category</th><th class="num">works against it</th></tr>'
+HOW = "Cosine of the gradients of the loss, turned round: +1 undoes the broken example, 0 leaves it alone."
 
 
 @dataclass(frozen=True)
@@ -78,19 +81,18 @@ def find_blame(lab: Lab, job_id: str, chosen: str | None) -> list[Any]:
     found = blame(parent, Recipe.from_dict(job["recipe"]), case["example"], case["label"], taught)
     against = [one for one in found if one.score > 0][:SHOWN]
     if not against:
-        nobody = highlight.empty("No correction stands out", "The damage is spread over all that was taught.")
+        nobody = t(highlight.empty("No correction stands out", "The damage is spread over all that was taught."))
         return [nobody, gr.update(visible=False), gr.update(visible=False)]
     lines = "".join(
         f"<tr><td>{highlight.example_text(task, one.row['example'], 200)}</td>"
         f"<td>{escape(highlight.label_text(task, one.row['example'], one.row['label']))}</td>"
-        f'<td>{escape(one.row["category"])}</td><td class="num">{one.score:+.2f}</td></tr>'
+        f'<td>{escape(t(one.row["category"]))}</td><td class="num">{one.score:+.2f}</td></tr>'
         for one in against
     )
-    groups = ", ".join(f"{escape(category)} {score:+.2f} ({rows})" for category, score, rows in by_category(found))
+    groups = ", ".join(f"{escape(t(category))} {score:+.2f} ({rows})" for category, score, rows in by_category(found))
     html = (
-        '<table class="plain"><tr><th>correction</th><th>label</th><th>category</th>'
-        f'<th class="num">works against it</th></tr>{lines}</table><div class="hint">Cosine of the gradients of the '
-        f"loss, turned round: +1 undoes the broken example, 0 leaves it alone. By category: {groups}.</div>"
+        f'<table class="plain">{t(HEAD)}{lines}</table>'
+        f'<div class="hint">{t(HOW)} {t("By category: {groups}.", groups=groups)}</div>'
     )
     choices = [(highlight.one_line(task, one.row["example"], 90), one.row["example_id"]) for one in against]
     strongest = [number for _, number in choices[: max(1, len(choices) // 2)]]

@@ -57,7 +57,7 @@ def show_map(lab: Lab, task_name: str, colour: str) -> list[Any]:
     texts = [highlight.one_line(task, row["example"], 10**6) for row in rows]
     vectors = embed(texts)
     for row, number in zip(rows, cluster(vectors), strict=True):
-        row["cluster"] = f"cluster {number + 1}"
+        row["cluster"] = t("cluster {number}", number=number + 1)
     if COLOURS[colour] == "fixed_in":
         for row, version_id in zip(rows, fixed_in(lab, task, rows), strict=True):
             row["fixed_in"] = version_id
@@ -72,7 +72,7 @@ def show_map(lab: Lab, task_name: str, colour: str) -> list[Any]:
 def fixed_in(lab: Lab, task: Task, rows: list[dict[str, Any]]) -> list[str]:
     """For each correction the version of the live one's line from which on it is right, or that it still is not."""
     line = [row["id"] for row in lineage(lab.db(), live_version(lab.db(), task.name))][-MOST_VERSIONS:]
-    found, open_rows = [STILL_WRONG] * len(rows), list(range(len(rows)))
+    found, open_rows = [t(STILL_WRONG)] * len(rows), list(range(len(rows)))
     for version_id in reversed(line):
         if not open_rows:
             break
@@ -85,5 +85,5 @@ def fixed_in(lab: Lab, task: Task, rows: list[dict[str, Any]]) -> list[str]:
             if str(task.format_label(prediction.label)) == rows[i]["expected_label"]
         ]
         for i in open_rows:
-            found[i] = f"right in {version_id} already" if version_id == line[0] else version_id
+            found[i] = t("right in {version} already", version=version_id) if version_id == line[0] else version_id
     return found

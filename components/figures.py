@@ -56,14 +56,15 @@ def confusion(
     from plotly.subplots import make_subplots
 
     lines = ["<br>".join(wrap(title, 14)) for title in titles]
+    names = [t(label) for label in labels]
     figure = make_subplots(1, 2, subplot_titles=lines, horizontal_spacing=0.05, shared_yaxes=True)
     figure.update_annotations(font={"size": 11})
     peak = max((max(row) for matrix in (before, after) for row in matrix), default=1) or 1
     for column, matrix in enumerate((before, after), 1):
         figure.add_heatmap(
             z=matrix,
-            x=labels,
-            y=labels,
+            x=names,
+            y=names,
             text=matrix,
             texttemplate="%{text}",
             zmin=0,
@@ -232,7 +233,7 @@ def scatter_map(
     points: Any, groups: list[str], texts: list[str], ids: list[int], by: str, height: int = 520
 ) -> go.Figure:
     """Points (x, y) coloured by group, which is what `by` says; the lasso gives their `ids`."""
-    figure = go.Figure()
+    figure, groups = go.Figure(), [t(group) for group in groups]
     for number, group in enumerate(sorted(set(groups))):
         chosen = [i for i, name in enumerate(groups) if name == group]
         colour, symbol = PALETTE[number % len(PALETTE)], SYMBOLS[number // len(PALETTE) % len(SYMBOLS)]
@@ -248,7 +249,7 @@ def scatter_map(
         )
     figure.update_xaxes(title="nearness only: the axes have no unit", showticklabels=False, zeroline=False)
     figure.update_yaxes(title="", showticklabels=False, zeroline=False)
-    finish(figure, f"Corrections, near where alike, by {by}", height)
+    finish(figure, t("Corrections, near where alike, by {what}", what=t(by)), height)
     figure.update_layout(dragmode="lasso", modebar={"remove": ["toImage", "autoScale2d"]})
     return figure
 

@@ -99,7 +99,7 @@ def import_summary(task: Task, parsed: Parsed, known: int) -> str:
         html.append(f'<div class="hint">Read {renamed}.</div>')
     labels = Counter(str(task.format_label(row.label)) for row in parsed.rows)
     if labels:
-        counts = ", ".join(f"{count:,} {escape(label)}" for label, count in labels.most_common())
+        counts = ", ".join(f"{count:,} {escape(t(label))}" for label, count in labels.most_common())
         html.append(f'<div class="hint">Labels: {counts}.</div>')
     return "".join(html) + (highlight.problem(parsed.summary()) if parsed.refused else "")
 

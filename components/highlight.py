@@ -169,7 +169,7 @@ def label_text(task: Task, example: Example, label: Any) -> str:
         text = task.label_text(label, example)
     except IndexError:
         return "?"
-    return t(text) if task.labels else text
+    return t(text) if task.labels or label == () else text  # what else is there are a person's own words
 
 
 def label_names(task: Task, example: Example) -> list[str]:

@@ -194,7 +194,7 @@ def build_probe(lab: Lab, page: gr.Blocks, task: gr.Radio, annotator: gr.Textbox
 def change_task(lab: Lab, task_name: str) -> list[Any]:
     """Shows the task's form, gallery and categories, and no answer."""
     categories, unjudged = gallery_categories(task_name), _unjudged()
-    unjudged[3] = gr.update(choices=list(get_task(task_name).categories), value="other")
+    unjudged[3] = gr.update(choices=named(get_task(task_name).categories), value="other")
     return [
         *show_group(task_name),
         gr.update(choices=named(categories), value=categories[0]),

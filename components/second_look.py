@@ -139,9 +139,11 @@ def agreement_html(found: dict[str, Any]) -> str:
     html = []
     for pair in found["pairs"]:
         first, second = escape(pair["first"]), escape(pair["second"])
-        head = "".join(f'<th class="num">{escape(label)}</th>' for label in pair["labels"])
+        head = "".join(f'<th class="num">{escape(t(label))}</th>' for label in pair["labels"])
         lines = "".join(
-            f"<tr><td>{escape(label)}</td>" + "".join(f'<td class="num">{count}</td>' for count in counts) + "</tr>"
+            f"<tr><td>{escape(t(label))}</td>"
+            + "".join(f'<td class="num">{count}</td>' for count in counts)
+            + "</tr>"
             for label, counts in zip(pair["labels"], pair["confusion"], strict=True)
         )
         html.append(

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from components.context import Lab
+from components.languages import t
 from components.theme import SPAN_COLORS
 from data.tasks import Example, get_task
 from data.tasks.spans import Spans, SpanTask, read_marked
@@ -65,7 +66,8 @@ def explained_spans(task: SpanTask, answer: dict[str, Any]) -> list[tuple[str, s
     example = answer["example"]
     found = [((span,), task.label_text((span,), example)) for span in answer["label"]]
     found += [
-        ((span,), f"{task.label_text((span,), example)}, not found: {100 * p:.0f} %") for span, p in answer["nearly"]
+        ((span,), task.label_text((span,), example) + t(", not found: {share} %", share=f"{100 * p:.0f}"))
+        for span, p in answer["nearly"]
     ]
     return [(words, task.format_label(label)) for label, words in found]
 

@@ -218,7 +218,7 @@ def show_catalogue(lab: Lab, task_name: str) -> str:
     for suite in all_suites(task_name, lab.settings.suites):
         row = expand(suite, 1, 0)[0]
         lines.append(
-            f"<tr><td><b>{escape(suite.name)}</b><br><span class=hint>{escape(suite.category)}</span></td>"
+            f"<tr><td><b>{escape(suite.name)}</b><br><span class=hint>{escape(t(suite.category))}</span></td>"
             f"<td>{escape(suite.tests)}</td><td>{row_html(suite.task, row)}<br><span class=hint>expected: "
             f"{escape(expected(suite.task, row))}</span></td></tr>"
         )

@@ -33,6 +33,8 @@ COLUMNS = {
     "assigned_to": "assigned to",
     "annotator": "annotator",
 }
+NAMED = ("expected_label", "kind", "category")
+"""Columns whose values are names of ours; the others hold a person's words."""
 NOTHING = highlight.empty("Nothing done yet", "Each flag, edit, import and bulk act appears here and can be undone.")
 
 
@@ -91,6 +93,12 @@ def undone_toast(found: dict[str, Any]) -> list[Any]:
     return show_toast(t("Undone: {count} rows.", count=f"{found['undone']:,}") + left, found["step"])
 
 
+def value_text(name: str, value: Any) -> str:
+    """A column's value, escaped, as a person reads it."""
+    text = str(value or "")
+    return escape(t(text) if name in NAMED else text)
+
+
 def history_html(lab: Lab, verdict_id: int) -> str:
     """Who did what to a row, when, and what it was before."""
     lines = []
@@ -98,7 +106,7 @@ def history_html(lab: Lab, verdict_id: int) -> str:
         changes = ""
         if event["before"] is not None:
             changes = "; ".join(
-                f"{COLUMNS[name]}: <s>{escape(str(before or ''))}</s> {escape(str(event['after'][name] or ''))}"
+                f"{t(COLUMNS[name])}: <s>{value_text(name, before)}</s> {value_text(name, event['after'][name])}"
                 for name, before in event["before"].items()
                 if name in COLUMNS
             )

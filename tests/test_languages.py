@@ -11,11 +11,13 @@ import gradio as gr
 import pytest
 
 import app
-from components import highlight, probe, review
+from components import figures, highlight, probe, review, second_look, spots, steps_panel, store_figures
 from components.context import Lab
 from components.filter_form import NOTHING_CHOSEN
 from components.languages import SOURCE, browser_language, catalogue, named, pieces, speaking, t
 from components.languages.page import SPEAKING, TEXTS
+from components.span_marks import explained_spans
+from data.examples import flag_example
 from data.tasks import TASKS
 from settings import LANGUAGES, PROJECT, Settings, read_settings
 from tests.conftest import nli
@@ -191,6 +193,60 @@ def test_labels_are_named_and_a_persons_own_words_are_not():
     with speaking("zh"):
         assert highlight.label_names(TASKS["nli"], nli("A.", "B.")) == ["蕴含", "中立", "矛盾"]
         assert highlight.label_text(TASKS["labels"], {"text": "x", "choices": ["Right", "other"]}, 1) == "other"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_menus_name_categories_in_chinese_and_hold_them_in_english(name, settings):
+    lab = Lab(Settings(workspace=settings.workspace, language="zh"))
+    menu = next(
+        update
+        for update in lab.bind(probe.change_task)(name)
+        if isinstance(update, dict) and update.get("value") == "other"
+    )
+    assert [value for _, value in menu["choices"]] == list(TASKS[name].categories)
+    assert ("其他", "other") in menu["choices"]
+    assert not [shown for shown, _ in menu["choices"] if re.search("[A-Za-z]", shown)]
+
+
+def test_an_answer_without_an_entity_is_named():
+    task, example = TASKS["ner"], {"text": "Right after rain."}
+    span = task.parse_label([{"start": 0, "end": 5, "label": "PER"}], example)
+    with speaking("zh"):
+        assert highlight.label_text(task, example, ()) == "没有实体"
+        assert highlight.label_text(task, example, span) == "Right (PER)"
+        nearly = {"example": example, "label": (), "nearly": [(span[0], 0.4)]}
+        assert explained_spans(task, nearly)[0][0] == "Right (PER)，未找到：40 %"
+
+
+def test_figures_and_tables_name_labels_and_categories():
+    labels = list(TASKS["nli"].labels)
+    with speaking("zh"):
+        matrix = figures.confusion(labels, [[1, 0, 0]] * 3, [[0, 1, 0]] * 3, ("a", "b")).data[0]
+        assert list(matrix.x) == list(matrix.y) == ["蕴含", "中立", "矛盾"]
+        points = figures.scatter_map([(0, 0), (1, 1)], ["other", "negation"], ["x", "y"], [1, 2], "category")
+        assert {trace.name for trace in points.data} == {"其他", "否定"}
+        assert "类别" in points.layout.title.text
+        weekly = [{"week": "2026-01-05", "category": "other", "count": 2}]
+        assert store_figures.failures_by_week(weekly).data[0].name == "其他"
+        pair = {"first": "a", "second": "b", "rows": 3, "kappa": 0.5, "labels": labels, "confusion": [[1, 0, 0]] * 3}
+        agreed = second_look.agreement_html({"pairs": [pair], "fleiss": None})
+        assert "蕴含" in agreed
+        assert "entailment" not in agreed
+
+
+def test_a_rows_history_names_what_is_ours_and_leaves_a_note_alone(settings):
+    lab = Lab(Settings(workspace=settings.workspace, language="zh"))
+    example = nli("A.", "B.")
+    verdict = flag_example(lab.db(), TASKS["nli"], example, 1, annotator="ann", category="other")
+    lab.bind(review.save_changes)(verdict, "neutral", "negation", "Right", "ann")
+    told = lab.bind(steps_panel.history_html)(verdict)
+    assert "类别: <s>其他</s> 否定" in told
+    assert "备注: <s></s> Right" in told
+
+
+def test_the_catalogue_of_suites_names_categories(settings):
+    lab = Lab(Settings(workspace=settings.workspace, language="zh"))
+    assert "<span class=hint>否定</span>" in lab.bind(spots.show_catalogue)("nli")
 
 
 def test_an_unknown_language_is_refused_by_name(monkeypatch):
