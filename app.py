@@ -31,7 +31,7 @@ from components.errors import SHOW_ERRORS
 from components.figures import plotly_source
 from components.files import EXPORTS
 from components.guard import Guard, Rate
-from components.languages.page import translate_page
+from components.languages.page import greet_browsers, translate_page
 from components.login import add_login, check_exposure, user_name
 from components.probe import build_probe
 from components.retrain import build_retrain
@@ -150,6 +150,7 @@ def build_app(lab: Lab) -> FastAPI:
         headers = {"Content-Disposition": f'attachment; filename="blindspot-{name}"'}
         return Response(content, media_type="application/octet-stream", headers=headers)
 
+    greet_browsers()
     return gr.mount_gradio_app(
         app,
         page,

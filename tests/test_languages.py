@@ -159,6 +159,13 @@ def test_texts_are_said_in_the_language_that_is_spoken():
     [
         ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
         ("zh-TW", "zh"),
+        ("zh", "zh"),
+        ("zh-HK,zh;q=0.9", "zh"),
+        ("zh-SG", "zh"),
+        ("zh-MO;q=1", "zh"),
+        ("zh-Hans", "zh"),
+        ("ZH-hant-HK", "zh"),
+        ("zha", "en"),
         ("en-US,en;q=0.9,zh-CN;q=0.8", "en"),
         ("de-DE", "en"),
         ("", "en"),

@@ -16,9 +16,9 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from settings import LANGUAGES
+
 SOURCE = "en"
-BROWSERS = {"zh-CN": "zh", "zh-TW": "zh"}
-"""What a browser calls its language, and the catalogue. Gradio's page knows these two names of Chinese."""
 _TAG = re.compile(r"(<[^>]*>)")
 _language: ContextVar[str] = ContextVar("language", default=SOURCE)
 
@@ -32,8 +32,12 @@ def catalogue(language: str) -> dict[str, str]:
 
 
 def browser_language(accepted: str | None) -> str:
-    """The catalogue for a request's Accept-Language, of which the page takes the first: English where it is none."""
-    return BROWSERS.get((accepted or "").split(",")[0].split(";")[0].strip(), SOURCE)
+    """The catalogue for a request's Accept-Language, of which the page takes the first: English where it is none.
+
+    Script and region do not count: `zh`, `zh-HK` and `zh-Hant` are all Chinese.
+    """
+    first = re.split("[-,;]", accepted or "", maxsplit=1)[0].strip().lower()
+    return first if first in LANGUAGES else SOURCE
 
 
 @contextmanager

@@ -34,6 +34,33 @@ def page(browser: Browser, app: App) -> Iterator[Page]:
     context.close()
 
 
+@pytest.mark.parametrize(
+    ("asked", "word"),
+    [
+        ("zh", "运行"),
+        ("zh-HK", "运行"),
+        ("zh-SG", "运行"),
+        ("zh-MO", "运行"),
+        ("zh-Hans", "运行"),
+        ("zh-Hant", "运行"),
+        ("de", "Run"),
+    ],
+)
+def test_every_chinese_browser_gets_the_chinese_page(
+    browser: Browser, shared_app: App, asked: str, word: str
+) -> None:
+    context = browser.new_context(locale=asked)
+    page = context.new_page()
+    page.goto(shared_app.url)
+    expect(page.get_by_role("button", name=word, exact=True)).to_be_visible(timeout=60_000)
+    page.wait_for_function("window.blindspotShortcuts === true")
+    empty = "No answer yet" if word == "Run" else "尚无答案"
+    expect(page.get_by_text(empty)).to_be_visible()
+    page.get_by_role("radio", name="Entities" if word == "Run" else "实体").check()
+    expect(page.get_by_label("Blind spot" if word == "Run" else "盲点", exact=True).first).to_be_visible()
+    context.close()
+
+
 def test_a_chinese_text_is_probed_flagged_and_found_on_a_chinese_page(page: Page) -> None:
     for name in TABS:
         expect(page.get_by_role("tab", name=name)).to_be_visible()
