@@ -66,6 +66,14 @@ def test_a_chinese_text_is_probed_flagged_and_found_on_a_chinese_page(page: Page
         expect(page.get_by_role("tab", name=name)).to_be_visible()
     expect(page.get_by_text("尚无答案")).to_be_visible()
     expect(page.get_by_role("radio", name="推理")).to_be_checked()
+    name = page.get_by_text("标注人", exact=True).first
+    assert (
+        name.evaluate(
+            "it => { const all = document.createRange(); all.selectNodeContents(it); "
+            "return new Set([...all.getClientRects()].map(one => Math.round(one.top))).size; }"
+        )
+        == 1
+    )  # it stands in one line
 
     page.get_by_label("前提", exact=True).first.fill(PREMISE)
     page.get_by_label("假设", exact=True).first.fill(HYPOTHESIS)
