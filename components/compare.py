@@ -13,7 +13,7 @@ from components import highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.languages import named, t
-from components.report_view import FIRST_CASES, SHOWN_CASES
+from components.report_view import FIRST_CASES, SHOWN_CASES, interval_text
 from components.task_form import build_forms, read_form, show_group
 from data.examples import select_examples
 from data.suite_results import taught_hashes
@@ -35,6 +35,8 @@ PAIRS = (
     '<th class="num">second alone</th><th class="num">both wrong</th>'
     '<th class="num">second − first, points, 95 % interval</th></tr>'
 )
+TAUGHT = "What {version} was taught that points to it"
+CAUSES = '<tr><th>example</th><th>label</th><th class="num">cosine</th></tr>'
 NOTHING = highlight.empty(
     "Nothing compared yet",
     "Choose two or three versions. Then type an example and press Compare, or choose rows that are there.",
@@ -153,7 +155,7 @@ def comparison_html(task: Task, found: Any, where: str) -> str:
         low, high = share_interval(sum(hits), count)
         html.append(
             f'<tr><td>{name}</td><td class="num">{100 * sum(hits) / count:.1f} %<br>{sum(hits)}</td>'
-            f'<td class="num">{100 * low:.1f} to {100 * high:.1f} %</td></tr>'
+            f'<td class="num">{t("{low} to {high} %", low=f"{100 * low:.1f}", high=f"{100 * high:.1f}")}</td></tr>'
         )
     html.append(f"</table>{agreement_html(names, found.agreement())}")
     html.append(f'<table class="plain">{t(PAIRS)}')
@@ -167,7 +169,7 @@ def comparison_html(task: Task, found: Any, where: str) -> str:
         points = 100 * (sum(found.hits[b]) - sum(found.hits[a])) / count
         html.append(
             f'<tr><td>{names[a]}, {names[b]}</td>{cells}<td class="num">{points:+.1f}<br>'
-            f"{100 * low:+.1f} to {100 * high:+.1f}</td></tr>"
+            f"{interval_text(100 * low, 100 * high)}</td></tr>"
         )
     html.append("</table></div>")
     html += [_differing(task, found, right, places) for right, places in found.differing().items()]
@@ -196,17 +198,17 @@ def _differing(task: Task, found: Any, right: tuple[bool, ...], places: list[int
     """The rows on which these versions are right and the others are not."""
     who = [version for version, is_right in zip(found.versions, right, strict=True) if is_right]
     if len(who) == len(right):
-        title = "All are right, with different answers"
+        title = t("All are right, with different answers")
     elif not who:
-        title = "None is right, and they differ"
+        title = t("None is right, and they differ")
     else:
-        title = f"{' and '.join(who)} {'alone is' if len(who) == 1 else 'are'} right"
+        title = t("{who} alone is right" if len(who) == 1 else "{who} are right", who=t(" and ").join(who))
     items = []
     for place in places[:SHOWN_CASES]:
         row = found.rows[place]
         example = row["example"]
         second = f" <b>⇄</b> {highlight.example_text(task, row['second'], 300)}" if "second" in row else ""
-        truth = "" if row["label"] is None else f"right: <b>{_short(task, example, row['label'])}</b> · "
+        truth = "" if row["label"] is None else f"{t('right')}: <b>{_short(task, example, row['label'])}</b> · "
         said = " · ".join(
             f"{escape(version)}: {_short(task, example, answers[place])}"
             for version, answers in zip(found.versions, found.answers, strict=True)
@@ -217,7 +219,7 @@ def _differing(task: Task, found: Any, right: tuple[bool, ...], places: list[int
         )
     more = "".join(items[FIRST_CASES:])
     if more:
-        more = f"<details><summary>Show {len(items) - FIRST_CASES} more</summary>{more}</details>"
+        more = f"<details><summary>{t('Show {count} more', count=len(items) - FIRST_CASES)}</summary>{more}</details>"
     return (
         f'<details class="panel" style="margin-top:12px"><summary><b>{escape(title)}</b> ({len(places)})</summary>'
         f"{''.join(items[:FIRST_CASES])}{more}</details>"
@@ -242,7 +244,7 @@ def bisect_versions(lab: Lab, task_name: str, versions: list[str], *values: Any)
         changed = before is not None and prediction.label != before
         words = "changed here" if truth not in (before, prediction.label) else "fixed here"
         words = "broken here" if truth is not None and truth == before else words
-        mark = f' <span class="pill {words.split()[0]}">{words}</span>' if changed else ""
+        mark = f' <span class="pill {words.split()[0]}">{t(words)}</span>' if changed else ""
         rows.append(
             f"<tr><td><b>{escape(version['id'])}</b>{mark}</td><td>{_short(task, example, prediction.label)}</td>"
             f'<td class="num">{100 * max(prediction.probabilities):.0f} %</td></tr>'
@@ -250,9 +252,13 @@ def bisect_versions(lab: Lab, task_name: str, versions: list[str], *values: Any)
         if changed:
             causes.append(_causes(lab, task, example, prediction.label, version))
         before = prediction.label
-    head = '<tr><th>version</th><th>answer</th><th class="num">probability</th></tr>'
-    known = "" if truth is None else f'<div class="hint">Stored as <b>{_short(task, example, truth)}</b>.</div>'
-    none = "" if causes else '<div class="hint">No version changed the answer.</div>'
+    head = t('<tr><th>version</th><th>answer</th><th class="num">probability</th></tr>')
+    known = (
+        ""
+        if truth is None
+        else f'<div class="hint">{t("Stored as {label}.", label=f"<b>{_short(task, example, truth)}</b>")}</div>'
+    )
+    none = "" if causes else t('<div class="hint">No version changed the answer.</div>')
     return (
         f'<div class="panel"><table class="plain">{head}{"".join(rows)}</table>{known}{none}</div>{"".join(causes)}'
     )
@@ -280,7 +286,6 @@ def _causes(lab: Lab, task: Task, example: Example, label: int, version: dict[st
         for one in found[: -CULPRITS - 1 : -1]
     )
     return (
-        f'<div class="panel" style="margin-top:12px"><b>What {escape(version["id"])} was taught that points to it</b>'
-        '<table class="plain"><tr><th>example</th><th>label</th><th class="num">cosine</th></tr>'
-        f"{lines}</table></div>"
+        f'<div class="panel" style="margin-top:12px"><b>{t(TAUGHT, version=escape(version["id"]))}</b>'
+        f'<table class="plain">{t(CAUSES)}{lines}</table></div>'
     )

@@ -18,6 +18,7 @@ MUTED = "#8a93a5"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7f8c")
 """Colours that the colour-blind tell apart (Okabe and Ito 2008)."""
 PATTERNS = ("", "/", "x", ".")
+FAILED = "{failed} of {rows}, {low} to {high} %"
 SYMBOLS = ("circle", "diamond", "square", "cross")
 
 
@@ -72,7 +73,7 @@ def confusion(
             colorscale="Cividis",
             showscale=column == 2,
             colorbar=bar("examples"),
-            hovertemplate="right: %{y}<br>predicted: %{x}<br>%{z} examples<extra></extra>",
+            hovertemplate=t("right: %{y}<br>predicted: %{x}<br>%{z} examples<extra></extra>"),
             row=1,
             col=column,
         )
@@ -140,7 +141,7 @@ def failure_map(rows: list[dict[str, Any]], short: dict[str, str]) -> go.Figure:
         text=[["" if cell is None else f"{100 * cell['rate']:.0f}" for cell in line] for line in cells],
         customdata=[
             [
-                "" if c is None else f"{c['failed']} of {c['rows']}, {100 * c['low']:.0f} to {100 * c['high']:.0f} %"
+                "" if c is None else t(FAILED, **{**c, "low": round(100 * c["low"]), "high": round(100 * c["high"])})
                 for c in line
             ]
             for line in cells
@@ -152,7 +153,7 @@ def failure_map(rows: list[dict[str, Any]], short: dict[str, str]) -> go.Figure:
         xgap=2,
         ygap=2,
         colorbar=bar("failed (%)"),
-        hovertemplate="%{y}<br>%{x}<br>fails %{z:.0f} % (%{customdata})<extra></extra>",
+        hovertemplate=t("%{y}<br>%{x}<br>fails %{z:.0f} % (%{customdata})<extra></extra>"),
         hoverongaps=False,
     )
     ticks = {"tickvals": versions, "ticktext": [short[version] for version in versions]}
@@ -181,7 +182,7 @@ def failure_trend(rows: list[dict[str, Any]], short: dict[str, str], height: int
     )
     figure.update_xaxes(title="version", type="category")
     figure.update_yaxes(title="failed (%)", range=[-3, 103])
-    return finish(figure, f"{rows[0]['suite']}, version by version", height)
+    return finish(figure, t("{suite}, version by version", suite=rows[0]["suite"]), height)
 
 
 def guidance_map(rows: list[dict[str, Any]]) -> go.Figure:
@@ -189,7 +190,8 @@ def guidance_map(rows: list[dict[str, Any]]) -> go.Figure:
     rows = sorted(rows, key=lambda row: row["failed"] / row["rows"])
     table = [[(row[name], row["rows"]) for name in ("failed", "failed_guided")] for row in rows]
     names = [row["suite"].replace("_", " ") for row in rows]
-    figure = _share_map(table, ["without", "with"], names, "failed (%)")
+    named = [t("without"), t("with")]
+    figure = _share_map(table, named, names, "failed (%)")
     figure.update_xaxes(title="guidance, on the same rows", side="top", type="category")
     figure.update_yaxes(title="capability", type="category")
     finish(figure, "Rows failed, without and with guidance", 150 + 26 * max(len(rows), 3))
@@ -216,7 +218,10 @@ def _share_map(table: list[list[tuple[int, int] | None]], x: list[str], y: list[
         x=x,
         y=y,
         text=[["" if cell is None else f"{100 * cell[0] / cell[1]:.0f}" for cell in line] for line in table],
-        customdata=[["" if cell is None else f"{cell[0]} of {cell[1]}" for cell in line] for line in table],
+        customdata=[
+            ["" if cell is None else t("{count} of {rows}", count=cell[0], rows=cell[1]) for cell in line]
+            for line in table
+        ],
         texttemplate="%{text}",
         zmin=0,
         zmax=100,
@@ -299,7 +304,7 @@ def finish(figure: go.Figure, title: str, height: int, left: bool = False) -> go
 
 def bar(title: str) -> dict[str, Any]:
     """A colour scale with its title along it."""
-    return {"title": {"text": title, "side": "right", "font": {"size": 13}}, "thickness": 12}
+    return {"title": {"text": t(title), "side": "right", "font": {"size": 13}}, "thickness": 12}
 
 
 def plotly_source() -> str:

@@ -90,7 +90,7 @@ def bars(names: list[str], probabilities: list[float], colors: Sequence[str] = (
         color = colors[i] if colors else ACCENT
         rows.append(
             f'<div class="bar{" top" if i == top else ""}"><span class="name">{escape(shorten(name, 140))}</span>'
-            f'<span class="track" role="img" aria-label="{100 * p:.1f} percent">'
+            f'<span class="track" role="img" aria-label="{100 * p:.1f} %">'
             f'<span class="fill" style="display:block;width:{100 * p:.2f}%;background:{color}"></span></span>'
             f'<span class="value">{100 * p:.1f} %</span></div>'
         )

@@ -22,6 +22,7 @@ HEAD = (
     '<tr><th>category</th><th class="num">tries</th><th class="num">failures kept</th>'
     '<th class="num">tries a failure</th><th class="num">seconds a failure</th></tr>'
 )
+FAILS = "fails {share} % of {suite}; {corrections} corrections so far"
 ALL_TRIED = '<div class="hint">Every category was tried; run the suites again.</div>'
 NOTHING = highlight.empty("Nothing tried yet", "Probe some inputs: tries and seconds per failure are counted here.")
 
@@ -39,12 +40,17 @@ def build_hunt(lab: Lab, task: gr.Radio, tab: gr.Tab, door: ProbeDoor) -> None:
     rows.input(lab.bind(open_unsure), [task, rows], door.outputs, **quiet).success(None, None, None, js=RUN)
 
 
+def why(place: dict[str, Any]) -> str:
+    """Why to look there, of a row of `data.hunting.suggestions`."""
+    return t(FAILS, **place) if "suite" in place else t("nobody has tried it yet")
+
+
 @known_errors
 def show_hunt(lab: Lab, task_name: str) -> list[Any]:
     """Where to look, an empty place for the uncertain rows, and what failures have cost so far."""
     task, db = get_task(task_name), lab.db()
     places = suggestions(db, task, live_version(db, task_name))[:SHOWN]
-    lines = "".join(f"<li><b>{escape(p['where'])}</b>: {escape(p['why'])}</li>" for p in places)
+    lines = "".join(f"<li><b>{escape(t(p['where']))}</b>: {escape(why(p))}</li>" for p in places)
     words = f"<ul>{lines}</ul>" if places else t(ALL_TRIED)
     hidden, costs = gr.update(visible=False), economics(db, task)
     if not costs:

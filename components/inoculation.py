@@ -17,6 +17,10 @@ from models.inoculation import FEWEST, corrections_in, curve, request_inoculatio
 NOT_MEASURED = highlight.empty(
     "Not measured yet", "Small runs show how many corrections it takes, and what that costs elsewhere."
 )
+LAST = (
+    "unseen siblings right {before} % before, {after} % after {count} corrections; retention set {retention} points, "
+    "contrasts {contrasts}."
+)
 READINGS = {
     "few": ("Too few to tell.", "It takes at least three corrections with unseen siblings to measure on."),
     "gap": (
@@ -67,7 +71,9 @@ def show_verdict(lab: Lab, task_name: str, category: str | None) -> list[Any]:
     sizes = sizes_for(len(corrections_in(lab.db(), task, category)))
     points = curve(lab.db(), task, category)
     button = gr.update(
-        value=f"Run on {', '.join(map(str, sizes))} corrections" if sizes else f"Needs {FEWEST} corrections",
+        value=t("Run on {counts} corrections", counts=", ".join(map(str, sizes)))
+        if sizes
+        else t("Needs {count} corrections", count=FEWEST),
         interactive=bool(sizes),
     )
     if not points:
@@ -75,11 +81,11 @@ def show_verdict(lab: Lab, task_name: str, category: str | None) -> list[Any]:
         return [f"{category} 0", button, words, gr.update(visible=False)]
     title, meaning = READINGS[verdict(points, lab.settings.budgets)]
     last = points[-1]
+    numbers = {"count": last["k"], "before": round(last["before"]), "after": round(last["after"])}
+    numbers |= {name: f"{last[name]:+.1f}" for name in ("retention", "contrasts")}
     html = (
         f'<div class="panel"><p class="lead"><b>{t(title)}</b> {t(meaning)}</p>'
-        f'<div class="hint">{escape(t(category))}: '
-        f"unseen siblings right {last['before']:.0f} % before, {last['after']:.0f} % after {last['k']} corrections; "
-        f"retention set {last['retention']:+.1f} points, contrasts {last['contrasts']:+.1f}.</div></div>"
+        f'<div class="hint">{escape(t(category))}: {t(LAST, **numbers)}</div></div>'
     )
     plot = gr.update(value=figures.inoculation(points), visible=True)
     return [f"{category} {len(points)}", button, html, plot]
@@ -91,7 +97,7 @@ def start_runs(lab: Lab, task_name: str, category: str | None, annotator: str) -
     if not category:
         raise ValueError("Choose a category first.")
     queued = request_inoculation(lab.settings, lab.db(), get_task(task_name), category, requested_by=annotator)
-    return gr.update(value=f"Queued {', '.join(queued)}", interactive=False)
+    return gr.update(value=t("Queued {runs}", runs=", ".join(queued)), interactive=False)
 
 
 def tick(lab: Lab, task_name: str, category: str | None, seen: str) -> list[Any]:

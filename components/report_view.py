@@ -35,6 +35,9 @@ HEAD = (
     '<th class="num">change, 95 % interval</th><th class="num">fixed</th><th class="num">broken</th></tr>'
 )
 ASKED = "{count} examples, asked for by {who}"
+TRAINED = "{rows} training rows in {seconds} s ({rate} rows/s, {how}); {all} s in all."
+AS_THEY_ARE = "{count} corrections were used as they are: no rule of word swaps fits."
+LEFT_OUT = "{count} examples on which annotators disagree were left out."
 STEP = "step {step} of {steps} · {rate} examples/s"
 MOVED = {
     "up": "General accuracy rose by {points} points.",
@@ -103,9 +106,9 @@ def spread(runs: Sequence[dict[str, Any]]) -> str:
     for name in ("siblings", "contrasts", "retention"):
         values = [100 * run["report"]["splits"][name]["child"]["accuracy"] for run in runs]
         parts.append(
-            f"{SPLITS[name][0].lower()} <b>{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} %</b>"
+            f"{t(SPLITS[name][0]).lower()} <b>{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} %</b>"
         )
-    return f'<p class="hint">Over {len(runs)} seeds: {", ".join(parts)}.</p>'
+    return f'<p class="hint">{t("Over {count} seeds: {parts}.", count=len(runs), parts=", ".join(parts))}</p>'
 
 
 def split_row(name: str, split: dict[str, Any]) -> str:
@@ -123,7 +126,7 @@ def split_row(name: str, split: dict[str, Any]) -> str:
             + "</tr>"
         )
     mood = "up" if change["low"] > 0 else "down" if change["high"] < 0 else ""
-    interval = f'<br><span class="hint">{change["low"]:+.1f} to {change["high"]:+.1f}</span>'
+    interval = f'<br><span class="hint">{interval_text(change["low"], change["high"])}</span>'
     return (
         f'<tr><td><b>{t(title)}</b><br><span class="hint">{t(meaning)}</span></td>'
         f'<td class="num">{before["rows"]}</td>'
@@ -136,13 +139,19 @@ def split_row(name: str, split: dict[str, Any]) -> str:
 def footnotes(report: dict[str, Any]) -> str:
     training, counts = report["training"], report["counts"]
     notes = [
-        f"{training['rows']} training rows in {training['seconds']:.0f} s ({training['rows_per_s']:.0f} rows/s, "
-        f"{escape(training['precision'])}, {escape(training['device'])}); {report['seconds']:.0f} s in all."
+        t(
+            TRAINED,
+            rows=training["rows"],
+            seconds=round(training["seconds"]),
+            rate=round(training["rows_per_s"]),
+            how=f"{escape(training['precision'])}, {escape(training['device'])}",
+            all=round(report["seconds"]),
+        )
     ]
     if counts["without_siblings"]:
-        notes.append(f"{counts['without_siblings']} corrections were used as they are: no rule of word swaps fits.")
+        notes.append(t(AS_THEY_ARE, count=counts["without_siblings"]))
     if counts["conflicts"]:
-        notes.append(f"{counts['conflicts']} examples on which annotators disagree were left out.")
+        notes.append(t(LEFT_OUT, count=counts["conflicts"]))
     return f'<div class="hint" style="margin-top:10px">{" ".join(notes)}</div>'
 
 
@@ -170,7 +179,9 @@ def cases_html(task: Task, kind: str, title: str, cases: list[tuple[str, dict[st
             f"{t('right')}: <b>{right}</b> · {t('before')}: {before} · {t('now')}: {after} · {origin}</div></div>"
         )
     left_out = len(cases) - SHOWN_CASES
-    more = "".join(items[FIRST_CASES:]) + (f'<div class="hint">and {left_out} more</div>' if left_out > 0 else "")
+    more = "".join(items[FIRST_CASES:]) + (
+        f'<div class="hint">{t("and {count} more", count=left_out)}</div>' if left_out > 0 else ""
+    )
     if more:
         more = f"<details><summary>{t('Show {count} more', count=len(cases) - FIRST_CASES)}</summary>{more}</details>"
     opened = " open" if kind == "broken" else ""
@@ -197,6 +208,11 @@ def finding(report: dict[str, Any]) -> str:
     general = MOVED["up" if change > 0 else "down" if change < 0 else "same"]
     sentences.append(t(general, points=f"{abs(change):.1f}"))
     return " ".join(s for s in sentences if s)
+
+
+def interval_text(low: float, high: float) -> str:
+    """The ends of an interval, in percentage points."""
+    return t("{low} to {high}", low=f"{low:+.1f}", high=f"{high:+.1f}")
 
 
 def percent(metrics: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ NEWS = (
     '<table class="plain"><tr><th>category</th><th class="num">corrections</th>'
     '<th class="num">confirmed</th><th class="num">held out</th></tr>'
 )
+DISAGREE = "annotators disagree. Edit or delete one of the verdicts in Review to take them in."
 WAITING = "{count} wait for a second look in the Review tab and are not trained on."
 PLAN_OF_ONE = "1 example to learn from; about {time} ({basis})."
 PLAN = "{count} examples to learn from; about {time} ({basis})."
@@ -155,10 +156,10 @@ def conflicts_html(lab: Lab, task: Task, example_ids: list[int]) -> str:
         lines.append(f"<li>{highlight.example_text(task, row['example'], 160)}<br>{said}</li>")
     more = len(example_ids) - SHOWN_CONFLICTS
     if more > 0:
-        lines.append(f"<li>and {more} more</li>")
+        lines.append(f"<li>{t('and {count} more', count=more)}</li>")
     return (
-        f'<div class="warn"><b>{len(example_ids)} left out:</b> annotators disagree. Edit or delete one of the '
-        f"verdicts in Review to take them in.<ul>{''.join(lines)}</ul></div>"
+        f'<div class="warn"><b>{t("{count} left out:", count=len(example_ids))}</b> {t(DISAGREE)}'
+        f"<ul>{''.join(lines)}</ul></div>"
     )
 
 
@@ -323,6 +324,6 @@ def confusion_update(job: dict[str, Any]) -> Any:
         list(get_task(job["task"]).labels),
         split["parent"]["confusion"],
         split["child"]["confusion"],
-        (f"{job['parent_id']}, retention set", f"{job['version_id']}, retention set"),
+        tuple(f"{job[name]}, {t('retention set')}" for name in ("parent_id", "version_id")),
     )
     return gr.update(value=figure, visible=True)

@@ -26,6 +26,8 @@ STATES = {
     "disputed": "disputed",
 }
 HOLD = " Of {looked} looked at twice, {share} % hold."
+PAIR = "{first} and {second} on {rows} flags: Cohen's kappa {kappa}."
+ALL_PEOPLE = "Fleiss' kappa over everybody {kappa}."
 BLIND = "You are shown neither who flagged it nor what they said."
 ALL_SEEN = highlight.empty(
     "Nothing waits for you",
@@ -146,9 +148,10 @@ def agreement_html(found: dict[str, Any]) -> str:
             + "</tr>"
             for label, counts in zip(pair["labels"], pair["confusion"], strict=True)
         )
+        said = {"first": f"<b>{first}</b>", "second": f"<b>{second}</b>", "rows": f"{pair['rows']:,}"}
+        said["kappa"] = f"{pair['kappa']:.2f}"
         html.append(
-            f'<div class="hint" style="margin-top:10px"><b>{first}</b> and <b>{second}</b> on '
-            f"{pair['rows']:,} flags: Cohen's kappa {pair['kappa']:.2f}.</div>"
+            f'<div class="hint" style="margin-top:10px">{t(PAIR, **said)}</div>'
             + (
                 f'<table class="plain confusion"><tr><th>{first} \\ {second}</th>{head}</tr>{lines}</table>'
                 if head
@@ -156,5 +159,5 @@ def agreement_html(found: dict[str, Any]) -> str:
             )
         )
     if found["fleiss"] is not None:
-        html.append(f'<div class="hint">Fleiss\' kappa over everybody {found["fleiss"]:.2f}.</div>')
+        html.append(f'<div class="hint">{t(ALL_PEOPLE, kappa=format(found["fleiss"], ".2f"))}</div>')
     return "".join(html)

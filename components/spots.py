@@ -135,7 +135,7 @@ def summary_html(results: list[dict[str, Any]], version_id: str | None) -> str:
     half = sum(r["rate"] >= 0.5 for r in results)
     lines = [
         f'<div class="bar"><span class="name">{escape(r["suite"])}</span>'
-        f'<span class="track" role="img" aria-label="{100 * r["rate"]:.0f} percent">'
+        f'<span class="track" role="img" aria-label="{100 * r["rate"]:.0f} %">'
         f'<span class="fill" style="display:block;width:{100 * r["rate"]:.1f}%;background:{figures.OPPOSE}"></span>'
         f'</span><span class="value">{100 * r["rate"]:.0f} %</span></div>'
         f'<div class="hint">{escape(t(r["category"]))} · {t(FAIL, **_shown(r))}</div>'
@@ -182,8 +182,8 @@ def about_html(suite: Suite) -> str:
     """What a suite tests, and a row of it."""
     (row,) = expand(suite, 1, 0)
     return (
-        f'<div>{escape(suite.tests)}</div><div class="hint">For example: {row_html(suite.task, row)} '
-        f"(expected: {escape(expected(suite.task, row))})</div>"
+        f'<div>{escape(suite.tests)}</div><div class="hint">{t("For example:")} {row_html(suite.task, row)} '
+        f"({t('expected')}: {escape(expected(suite.task, row))})</div>"
     )
 
 
@@ -191,12 +191,13 @@ def row_text(task: Any, row: dict[str, Any]) -> str:
     """A failing row in one line: the example, what was said and what is right."""
     text = highlight.one_line(task, row["example"], 260)
     answer = highlight.shorten(highlight.label_text(task, row["example"], row["answer"]), 60)
-    said = f"said {answer} {100 * max(row['probabilities']):.0f} %"
+    said = t("said {answer} {share} %", answer=answer, share=f"{100 * max(row['probabilities']):.0f}")
     if row["label"] is None:
-        return f"{text} — {said}; otherwise than for: {highlight.one_line(task, row['second'], 200)}"
-    return (
-        f"{text} — {said}; right: {highlight.shorten(highlight.label_text(task, row['example'], row['label']), 60)}"
-    )
+        other = t("otherwise than for: {text}", text=highlight.one_line(task, row["second"], 200))
+    else:
+        right = highlight.shorten(highlight.label_text(task, row["example"], row["label"]), 60)
+        other = t("right: {label}", label=right)
+    return f"{text} — {said}; {other}"
 
 
 @known_errors
@@ -219,7 +220,7 @@ def show_catalogue(lab: Lab, task_name: str) -> str:
         row = expand(suite, 1, 0)[0]
         lines.append(
             f"<tr><td><b>{escape(suite.name)}</b><br><span class=hint>{escape(t(suite.category))}</span></td>"
-            f"<td>{escape(suite.tests)}</td><td>{row_html(suite.task, row)}<br><span class=hint>expected: "
+            f"<td>{escape(suite.tests)}</td><td>{row_html(suite.task, row)}<br><span class=hint>{t('expected')}: "
             f"{escape(expected(suite.task, row))}</span></td></tr>"
         )
     head = t("<tr><th>capability</th><th>what it tests</th><th>example</th></tr>")
@@ -261,7 +262,7 @@ def progress_html(done: int, total: int, name: str) -> str:
     return (
         f'<div class="progress" role="progressbar" aria-label="suites" aria-valuemin="0" aria-valuemax="{total}" '
         f'aria-valuenow="{done}"><div style="width:{100 * done / max(total, 1):.0f}%"></div></div>'
-        f'<div class="hint">{done} of {total}: {escape(name)}</div>'
+        f'<div class="hint">{t("{count} of {rows}", count=done, rows=total)}: {escape(name)}</div>'
     )
 
 

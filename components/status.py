@@ -63,11 +63,17 @@ def models(lab: Lab) -> list[tuple[str, str]]:
     serving = lab.serving
     live = serving.live
     rows = [
-        (e.version_id, f"{e.precision}, {e.size_bytes / 2**20:,.0f} MiB{', live' if e.version_id in live else ''}")
+        (
+            e.version_id,
+            f"{e.precision}, {e.size_bytes / 2**20:,.0f} MiB" + (f", {t('live')}" if e.version_id in live else ""),
+        )
         for e in serving.engines
     ]
-    rows += [(f"Trouble in {task}", problem) for task, problem in serving.problems.items()]
-    return [*rows, ("Device", f"{serving.device.type}, {serving.threads} threads answer")]
+    rows += [(t("Trouble in {task}", task=task), problem) for task, problem in serving.problems.items()]
+    return [
+        *rows,
+        ("Device", t("{device}, {count} threads answer", device=serving.device.type, count=serving.threads)),
+    ]
 
 
 def runs(lab: Lab) -> list[tuple[str, str]]:

@@ -84,11 +84,11 @@ def reliability(curves: dict[str, tuple[list[tuple[float, float, int]], float]])
             x=[100 * confidence for confidence, _, _ in bins],
             y=[100 * share for _, share, _ in bins],
             mode="lines+markers",
-            name=f"{name} (error {100 * error:.1f} points)",
+            name=t("{name} (error {points} points)", name=name, points=f"{100 * error:.1f}"),
             line={**LINE, "color": colour},
             marker={"symbol": symbol, "size": 9},
             customdata=[count for *_, count in bins],
-            hovertemplate="sure %{x:.0f} %, right %{y:.0f} % of %{customdata} rows<extra></extra>",
+            hovertemplate=t("sure %{x:.0f} %, right %{y:.0f} % of %{customdata} rows<extra></extra>"),
         )
     figure.update_xaxes(title="confidence (%)", range=[-3, 103])
     figure.update_yaxes(title="right (%)", range=[-3, 103])
@@ -137,7 +137,7 @@ def agreement(pairs: list[dict[str, Any]]) -> go.Figure:
         ygap=2,
         hoverongaps=False,
         colorbar=bar("kappa"),
-        hovertemplate="%{y} and %{x}: kappa %{z:.2f}<extra></extra>",
+        hovertemplate="%{y}, %{x}: kappa %{z:.2f}<extra></extra>",
     )
     figure.update_xaxes(title="annotator", type="category")
     figure.update_yaxes(title="annotator", type="category")
@@ -154,13 +154,13 @@ def hunt(rows: list[dict[str, Any]]) -> go.Figure:
         orientation="h",
         marker_color=ACCENT,
         text=[
-            "none yet" if row["tries_each"] is None else f"{row['tries_each']:.1f} ({row['seconds_each']:.0f} s)"
+            t("none yet") if row["tries_each"] is None else f"{row['tries_each']:.1f} ({row['seconds_each']:.0f} s)"
             for row in rows
         ],
         textposition="outside",
         cliponaxis=False,
         customdata=[[row["tries"], row["failures"]] for row in rows],
-        hovertemplate="%{y}: %{text} (%{customdata[0]} tries, %{customdata[1]} failures)<extra></extra>",
+        hovertemplate=t("%{y}: %{text} (%{customdata[0]} tries, %{customdata[1]} failures)<extra></extra>"),
         showlegend=False,
     )
     figure.update_xaxes(title="tries a failure (seconds)", range=[0, 2 * max([*tries, 1])])

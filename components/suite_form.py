@@ -12,12 +12,17 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
-from components.languages import named
+from components.languages import named, t
 from components.toast import build_toast, hide_toast, show_toast
 from data.suites import all_suites, compose, expand, parse_suite, read_suite, remove_suite, save_suite
 from data.tasks import TASKS, Task, get_task
 
 PREVIEWED = 8
+GOES = {
+    "up": "{label} goes up from the first to the second",
+    "down": "{label} goes down from the first to the second",
+}
+SAVED = "Suite {suite} saved for {task}; Run the suites takes it along."
 SLOTS = "name: @women\ncity: @cities\nperson: nurse, pilot, baker, judge\nverb: praised, blamed, hired"
 TEMPLATES = {
     "nli": "The {person1} {verb} the {person2}. | The {person2} {verb} the {person1}. | neutral\n"
@@ -91,7 +96,7 @@ def preview_suite(lab: Lab, task_name: str, name: str, category: str, tests: str
 def rows_html(task: Task, rows: list[dict[str, Any]]) -> str:
     """Rows of a suite, each with what is expected."""
     lines = "".join(f"<tr><td>{row_html(task, row)}</td><td>{escape(expected(task, row))}</td></tr>" for row in rows)
-    head = "<tr><th>row</th><th>expected</th></tr>"
+    head = t("<tr><th>row</th><th>expected</th></tr>")
     return f'<div class="panel"><table class="plain">{head}{lines}</table></div>'
 
 
@@ -105,9 +110,10 @@ def expected(task: Task, row: dict[str, Any]) -> str:
     """What is right for the row, in words."""
     if "direction" in row:
         label, change = row["direction"]
-        return f"{highlight.label_text(task, row['example'], label)} goes {change} from the first to the second"
+        words = GOES[change]
+        return t(words, label=highlight.label_text(task, row["example"], label))
     if "second" in row:
-        return "the same answer"
+        return t("the same answer")
     return highlight.label_text(task, row["example"], row["label"])
 
 
@@ -133,7 +139,7 @@ def _keep(lab: Lab, raw: dict[str, Any]) -> list[Any]:
     if raw["name"] in [suite.name for suite in all_suites(raw["task"], lab.settings.suites)]:
         raise ValueError(f"There is a suite {raw['name']!r} already; choose another name.")
     suite = save_suite(lab.settings.suites, raw)
-    words = f"Suite {escape(suite.name)} saved for {escape(suite.task.title)}; Run the suites takes it along."
+    words = t(SAVED, suite=escape(suite.name), task=t(escape(suite.task.title)))
     return show_toast(words, (suite.task.name, suite.name))
 
 

@@ -69,14 +69,15 @@ def economics(db: Database, task: Task) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["failures"], -row["tries"]))
 
 
-def suggestions(db: Database, task: Task, version_id: str) -> list[dict[str, str]]:
-    """What to try next, each with a `where` (a category) and a `why`, the most promising first.
+def suggestions(db: Database, task: Task, version_id: str) -> list[dict[str, Any]]:
+    """What to try next, the most promising first: `where` is a category; `suite`, `share` (failed, in percent) and
+    `corrections` say why, or are missing where nobody has tried it.
 
     Capabilities that the version fails by half or more and whose category has few corrections; then categories that
     nobody has tried or flagged.
     """
     known = {row["category"]: row for row in economics(db, task)}
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, Any]] = {}
     for row in db.query(
         "SELECT suite, category, failed, rows FROM suite_results WHERE version_id = ? "
         "ORDER BY CAST(failed AS REAL) / rows DESC",
@@ -84,9 +85,9 @@ def suggestions(db: Database, task: Task, version_id: str) -> list[dict[str, str
     ):
         corrections = known.get(row["category"], {}).get("failures", 0)
         if row["failed"] >= HALF * row["rows"] and corrections < ENOUGH and row["category"] not in found:
-            share = 100 * row["failed"] / row["rows"]
-            found[row["category"]] = f"fails {share:.0f} % of {row['suite']}; {corrections} corrections so far"
+            share = round(100 * row["failed"] / row["rows"])
+            found[row["category"]] = {"suite": row["suite"], "share": share, "corrections": corrections}
     for category in task.categories:
         if category not in known and category not in found and category != "other":
-            found[category] = "nobody has tried it yet"
-    return [{"where": where, "why": why} for where, why in found.items()]
+            found[category] = {}
+    return [{"where": where, **why} for where, why in found.items()]

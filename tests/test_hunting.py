@@ -44,8 +44,9 @@ def test_failed_capabilities_with_few_corrections_come_before_what_nobody_tried(
     result = {"suite": "far_negation", "category": "negation", "rows": 10, "failed": 9, "low": 0, "high": 1}
     save_result(tiny_store, TASK, version_id, {**result, "failures": []})
     first, *others = suggestions(tiny_store, TASK, version_id)
-    assert first == {"where": "negation", "why": "fails 90 % of far_negation; 0 corrections so far"}
-    assert {row["why"] for row in others} == {"nobody has tried it yet"}
+    assert first == {"where": "negation", "suite": "far_negation", "share": 90, "corrections": 0}
+    assert hunt.why(first) == "fails 90 % of far_negation; 0 corrections so far"
+    assert {hunt.why(row) for row in others} == {"nobody has tried it yet"}
     for number in range(10):
         flag(tiny_store, version_id, f"Dog {number} barks.")
     assert "negation" not in [row["where"] for row in suggestions(tiny_store, TASK, version_id)]

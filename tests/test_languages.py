@@ -11,7 +11,7 @@ import gradio as gr
 import pytest
 
 import app
-from components import figures, highlight, probe, review, second_look, spots, steps_panel, store_figures
+from components import figures, highlight, hunt, probe, review, second_look, spots, steps_panel, store_figures
 from components.context import Lab
 from components.filter_form import NOTHING_CHOSEN
 from components.languages import SOURCE, browser_language, catalogue, named, pieces, speaking, t
@@ -21,6 +21,7 @@ from data.examples import flag_example
 from data.tasks import TASKS
 from settings import LANGUAGES, PROJECT, Settings, read_settings
 from tests.conftest import nli
+from tests.test_figures import DRAWN
 
 OTHERS = [code for code in LANGUAGES if code != SOURCE]
 SAME = {"Blindspot", "2026-01-31", "tall_tales", "k, or p"}
@@ -202,6 +203,18 @@ def test_labels_are_named_and_a_persons_own_words_are_not():
         assert highlight.label_text(TASKS["labels"], {"text": "x", "choices": ["Right", "other"]}, 1) == "other"
 
 
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_figure_stays_in_english(name):
+    with speaking("zh"):
+        figure = DRAWN[name][0]()
+    said = [figure.layout.title.text, *(axis.title.text for axis in (*figure.select_xaxes(), *figure.select_yaxes()))]
+    for trace in figure.data:
+        bar = getattr(trace, "colorbar", None)
+        said += [trace.name, trace.hovertemplate, bar and bar.title.text]
+    words = [re.sub(r"%{[^}]*}|<[^>]*>|(role_)?swap|kappa|Cohen|nat|UTC", "", text) for text in said if text]
+    assert [text for text in words if re.search("[A-Za-z]{2}", text)] == []
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_menus_name_categories_in_chinese_and_hold_them_in_english(name, settings):
     lab = Lab(Settings(workspace=settings.workspace, language="zh"))
@@ -249,6 +262,13 @@ def test_a_rows_history_names_what_is_ours_and_leaves_a_note_alone(settings):
     told = lab.bind(steps_panel.history_html)(verdict)
     assert "类别: <s>其他</s> 否定" in told
     assert "备注: <s></s> Right" in told
+
+
+def test_where_to_hunt_is_said_in_chinese():
+    with speaking("zh"):
+        place = {"where": "negation", "suite": "far_negation", "share": 90, "corrections": 0}
+        assert hunt.why(place) == "far_negation 失败 90 %；目前有 0 个更正"
+        assert hunt.why({"where": "negation"}) == "还没有人试过"
 
 
 def test_the_catalogue_of_suites_names_categories(settings):
