@@ -102,6 +102,11 @@ class Settings:
         return self.workspace / "jobs"
 
     @property
+    def exports(self) -> Path:
+        """Where files of versions lie for a day that somebody wants to take away."""
+        return self.workspace / "exports"
+
+    @property
     def suites(self) -> Path:
         """Where behavioural suites are that people added, as `<task>/<name>.json`."""
         return self.workspace / "suites"

@@ -7,13 +7,16 @@ import hmac
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
 from components.api import as_answer
 from components.context import Lab
-from components.login import is_loopback
+from components.login import is_loopback, who
+from components.taking import made_file
+from data.roles import acting_as
+from data.store import StoreError
 from data.tasks import get_task
 
 MOST_EXAMPLES = 256
@@ -48,6 +51,19 @@ def add_routes(app: FastAPI, lab: Lab) -> None:
         answers = zip(parsed, predictions, asked, strict=True)
         said = [as_answer(task, example, prediction, version) for example, prediction, (version, _) in answers]
         return JSONResponse({"answers": said})
+
+    @app.get("/export/versions/{version_id}/{format}")
+    def version_file(version_id: str, format: str, request: Request) -> Response:
+        """What was made of a version in the Versions tab; 400 with the reason where there is nothing for them."""
+        try:
+            person = who(lab, request)
+            if person is None:  # whom the door turns away already
+                raise HTTPException(401)
+            with acting_as(person):
+                path = made_file(lab, version_id, format)
+        except (ValueError, StoreError) as error:
+            return PlainTextResponse(str(error), status_code=400)
+        return FileResponse(path, filename=path.name, media_type="application/zip")
 
     @app.get("/metrics")
     def metrics(request: Request) -> Response:

@@ -17,6 +17,7 @@ from components.context import Lab
 from components.errors import known_errors
 from components.languages import t
 from components.prompt_form import build_prompt_form, build_zero_shot
+from components.taking import build_taking
 from components.toast import build_toast, hide_toast, show_toast
 from data.versions import (
     get_version,
@@ -55,6 +56,7 @@ def build_versions(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab)
             back = gr.Button("Roll back", elem_id="versions-rollback")
     with gr.Accordion("Card of the version", open=False):
         card = gr.Markdown(NO_CARD)
+    build_taking(lab, chosen)
     save_prompt, saving = build_prompt_form(lab, chosen)
     zero_shot, making = build_zero_shot(lab, task, tab)
     with gr.Accordion("Promotions so far", open=False):

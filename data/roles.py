@@ -21,10 +21,12 @@ ACTS = {
     "suites": "add behavioural suites",
     "train": "queue and cancel runs",
     "promote": "decide which version answers",
+    "take away": "take versions away as files",
+    "publish": "put versions on the Hugging Face Hub",
 }
 ROLES: dict[str, frozenset[str]] = {
     "annotator": frozenset({"flag", "change own"}),
-    "reviewer": frozenset({"flag", "change own", "change any", "import", "suites", "train"}),
+    "reviewer": frozenset({"flag", "change own", "change any", "import", "suites", "train", "take away"}),
     "admin": frozenset(ACTS),
 }
 

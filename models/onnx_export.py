@@ -69,8 +69,8 @@ def check_exportable(checkpoint: Checkpoint) -> None:
     if not isinstance(checkpoint.head, PairHead | TokenHead):
         raise ExportError(
             f"Expected a sequence-classification, multiple-choice or token-classification version; "
-            f"{checkpoint.card['id']} is a causal language model. Export it without --onnx and --int8, and convert "
-            "the plain folder with `optimum-cli export onnx`."
+            f"{checkpoint.card['id']} is a causal language model. Export the plain folder (without --onnx and "
+            "--int8) and convert it with `optimum-cli export onnx`."
         )
 
 

@@ -1,50 +1,11 @@
 """A version goes to the Hub as a plain folder; a server on this machine stands in for the Hub."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from typer.testing import CliRunner
 
 import cli
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    """The requests that a stand-in for the Hub was sent, as (path, body, token)."""
-    asked = []
-
-    class Hub(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked.append((self.path, body, self.headers.get("Authorization")))
-            answer = {"errors": [], "warnings": []}
-            if self.path == "/api/repos/create":
-                answer = {"url": f"{address}/ann/mine", "id": "ann/mine", "name": "ann/mine"}
-            elif "/preupload/" in self.path:
-                files = [one["path"] for one in json.loads(body)["files"]]
-                answer = {"files": [{"path": f, "uploadMode": "regular", "shouldIgnore": False} for f in files]}
-            elif "/commit/" in self.path:
-                answer = {"commitUrl": f"{address}/ann/mine/commit/1", "commitOid": "1", "success": True}
-            said = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    address = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", address)
-    monkeypatch.setenv("HF_TOKEN", "hf_test")
-    yield asked
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
-"""The page without a mouse, with a screen reader's needs in mind, and its figures taken away."""
+"""The page without a mouse, with a screen reader's needs in mind, and its figures and versions taken away."""
 
 from __future__ import annotations
 
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,37 @@ def test_a_figure_is_taken_away_as_png_and_as_html_that_needs_no_network(
     expect(page).to_have_title(name)
     expect(page.locator("#figure").get_by_text(name)).to_be_visible()
     expect(page.locator("#figure").get_by_text("confidence (%)")).to_be_visible()
+
+
+def test_a_version_is_taken_away_as_a_zip_and_stopped_work_leaves_nothing(blank_page: Page, shared_app: App) -> None:
+    page, exports = blank_page, shared_app.workspace / "exports"
+    visit(page, shared_app)
+    page.get_by_role("tab", name="Versions").click()
+    expect(page.locator("#versions-choice input")).to_have_value(re.compile("^nli-"))
+    page.get_by_role("button", name="Take it with you").click()
+    make, stop = page.locator("#versions-make"), page.locator("#versions-take-stop")
+    page.get_by_role("radio", name="with ONNX and int8").check()
+    make.click()
+    expect(page.get_by_text("Writing weights and tokenizer")).to_be_visible(timeout=MEASURED_MS)
+    stop.click()
+    expect(stop).to_be_hidden()
+    for _ in range(60):
+        if not list(exports.iterdir()):
+            break
+        page.wait_for_timeout(500)
+    assert list(exports.iterdir()) == []
+
+    page.get_by_role("radio", name="Hugging Face folder").check()
+    make.click()
+    link = page.get_by_role("link", name="Download nli-")
+    expect(link).to_be_visible(timeout=MEASURED_MS)
+    expect(make).to_be_enabled()
+    expect(stop).to_be_hidden()
+    with page.expect_download() as download:
+        link.click()
+    name = download.value.suggested_filename
+    with zipfile.ZipFile(download.value.path()) as file:
+        version = name.removesuffix(".zip")
+        assert {f"{version}/config.json", f"{version}/model.safetensors", f"{version}/README.md"} <= set(
+            file.namelist()
+        )
