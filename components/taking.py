@@ -76,7 +76,8 @@ def build_taking(lab: Lab, chosen: gr.Dropdown) -> None:
         lab.bind(push_version), [chosen, format, repository, private, token], shown, **queued
     )
     for going in (making, pushing):
-        going.then(lab.bind(idle), None, state, **quiet)
+        for ended in (going.then, going.failure):  # Gradio 6.31 runs no `then` after an error
+            ended(lab.bind(idle), None, state, **quiet)
     stop.click(lab.bind(idle), None, state, cancels=[making, pushing], **quiet)
 
 
@@ -138,7 +139,9 @@ def followed(
     from models.apart import Apart
     from models.registry import folder_of
 
-    version, phase = folder_of(lab.settings, lab.db(), version_id), None
+    # nothing is begun in the first step: Gradio 6.31 does not close a generator that is cancelled during that one
+    yield [progress_html("Starting"), gr.skip(), gr.skip()]
+    version, phase = folder_of(lab.settings, lab.db(), version_id), "Starting"
     with Apart(lab.settings.exports, work, version, *values, **named) as running:
         while not running.ended(POLL_S):
             # the bar starts anew where it is drawn again

@@ -64,6 +64,7 @@ def test_stopped_work_ends_its_process_and_leaves_nothing(lab, version):
     before = set(psutil.Process().children())
     steps = taking.make_file(lab, version, "int8")
     next(steps)
+    next(steps)
     assert any("spawn_main" in " ".join(one.cmdline()) for one in set(psutil.Process().children()) - before)
     steps.close()
     assert not any("spawn_main" in " ".join(one.cmdline()) for one in set(psutil.Process().children()) - before)
