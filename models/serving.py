@@ -23,6 +23,7 @@ from models.engine import Engine
 from models.folders import CheckpointError
 from models.predictor import Prediction, Predictor
 from models.registry import folder_of
+from models.sharing import trim_memory
 from settings import Settings
 
 MOST_THREADS = 8
@@ -141,6 +142,7 @@ class Serving:
                 engine.settle()
                 with self._loading:
                     self._shrink()
+                trim_memory()
                 return
 
     def start(self, every_s: float = 1.0) -> threading.Thread:

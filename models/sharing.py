@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import sys
 import weakref
 
 import torch
@@ -29,6 +31,13 @@ def share_weights(model: torch.nn.Module) -> None:
         weight.data = weight.data.clone()
         if weight.nbytes >= LEAST_BYTES:
             _known[key] = weight
+
+
+def trim_memory() -> None:
+    """Gives memory that was freed back to the system, where the C library can (glibc): loading leaves much of it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
 
 
 def _content(weight: torch.Tensor) -> str:

@@ -1,13 +1,16 @@
 """What loaded versions have alike is in memory once."""
 
 import gc
+import sys
 import weakref
 
+import psutil
+import pytest
 import torch
 
 from models.predictor import Predictor
 from models.registry import STARTERS
-from models.sharing import share_weights
+from models.sharing import share_weights, trim_memory
 from tests.conftest import nli
 
 
@@ -42,3 +45,16 @@ def test_shared_weights_go_with_the_last_version_that_has_them():
     del layers, layer
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc gives memory back on demand")
+def test_freed_memory_goes_back_to_the_system():
+    kept, freed = [], []
+    for _ in range(20_000):  # small pieces in turn: what is freed lies between what is not
+        freed.append(bytearray(8_000))
+        kept.append(bytearray(100))
+    freed.clear()
+    before = psutil.Process().memory_info().rss
+    trim_memory()
+    assert psutil.Process().memory_info().rss < before - 50 * 2**20
+    assert len(kept) == 20_000
