@@ -1,6 +1,6 @@
 # make run    sets up .venv and serves on 127.0.0.1:7860
 # make test   sets up what the tests need as well, and runs them
-# make ray    what trains on a cluster, tested on one of two nodes on this machine
+# make ray    what trains and answers on a cluster, tested on one on this machine
 # A second call installs nothing: the stamps in .venv carry the requirements' checksum.
 
 PYTHON ?= python3

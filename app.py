@@ -176,6 +176,8 @@ def open_lab(lab: Lab) -> None:
     keep_backups(lab.db, lab.settings.backups, lab.settings.backup_hours)
     prepare_workspace(lab.settings, lab.db())
     lab.start_serving()
+    if lab.settings.serving == "ray":
+        _ = lab.serving  # waits, so that a cluster that is not there ends the start with its message
     if list_jobs(lab.db(), states=ACTIVE, limit=1):
         ensure_worker(lab.settings)
     watch(lab.settings, lab.db)
@@ -214,6 +216,7 @@ def main() -> None:
         "--language", metavar="CODE", help="what the page speaks, en or zh; else as each browser asks"
     )
     parser.add_argument("--executor", choices=("local", "ray"), help="where jobs are trained")
+    parser.add_argument("--serving", choices=("local", "ray"), help="where live versions answer")
     parser.add_argument("--ray-address", metavar="ADDR", help="the cluster's, such as auto or 10.0.0.5:6379")
     parser.add_argument("--train-workers", type=int, metavar="N", help="processes that train one job together")
     arguments = parser.parse_args()
@@ -226,6 +229,7 @@ def main() -> None:
             models=arguments.model,
             insecure=arguments.insecure,
             executor=arguments.executor,
+            serving=arguments.serving,
             ray_address=arguments.ray_address,
             train_workers=arguments.train_workers,
             language=arguments.language,

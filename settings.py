@@ -69,6 +69,10 @@ class Settings:
     `s3://bucket/jobs`; empty: they all share this file system."""
     ray_jobs: int = 4
     """How many jobs may be on the cluster at once."""
+    serving: str = "local"
+    """Where live versions answer: `local`, or in replicas on a `ray` cluster, the same as the executor's."""
+    ray_replicas: int = 4
+    """Up to how many replicas a live version gets there while many ask."""
     train_workers: int = 1
     """How many processes train one job together: on a cluster, or on this machine's GPUs by torchrun."""
 
@@ -125,6 +129,7 @@ def read_settings(
     models: list[str] | None = None,
     insecure: bool = False,
     executor: str | None = None,
+    serving: str | None = None,
     ray_address: str | None = None,
     train_workers: int | None = None,
     language: str | None = None,
@@ -170,6 +175,8 @@ def read_settings(
         ray_address=ray_address or env("BLINDSPOT_RAY_ADDRESS") or Settings.ray_address,
         ray_storage=env("BLINDSPOT_RAY_STORAGE") or Settings.ray_storage,
         ray_jobs=int(env("BLINDSPOT_RAY_JOBS") or Settings.ray_jobs),
+        serving=_one_of("--serving", serving or env("BLINDSPOT_SERVING") or Settings.serving, ("local", "ray")),
+        ray_replicas=int(env("BLINDSPOT_RAY_REPLICAS") or Settings.ray_replicas),
         train_workers=train_workers or int(env("BLINDSPOT_TRAIN_WORKERS") or Settings.train_workers),
         on_stop=_one_of(
             "BLINDSPOT_ON_STOP", env("BLINDSPOT_ON_STOP") or Settings.on_stop, ("continue", "checkpoint")

@@ -62,8 +62,13 @@ def choose_batch(waiting: Sequence[Waiting], most_tokens: int, most_rows: int = 
     return batch
 
 
+def compute_here(engine: Engine, encoded: Sequence[Any], thread: int) -> list[Prediction]:
+    """What the engine itself answers: one prediction for each, in order."""
+    return engine.answer(encoded, thread)
+
+
 class Batcher:
-    """Threads that empty one queue. `observe(rows, seconds)` is told of each batch.
+    """Threads that empty one queue. `observe(rows, seconds)` is told of each batch, `compute` answers it.
 
     A batch computes on as many cores as no other batch is using, so that a lone probe has them all and many probes
     have one each: single-threaded batches side by side wait for nobody. A small one waits for the one before it.
@@ -76,8 +81,10 @@ class Batcher:
         window_s: float = WINDOW_S,
         beside_s: float = BESIDE_S,
         observe: Callable[[int, float], None] = lambda rows, seconds: None,
+        compute: Callable[[Engine, Sequence[Any], int], list[Prediction]] = compute_here,
     ) -> None:
-        self.cores, self.window_s, self.beside_s, self.observe = cores, window_s, beside_s, observe
+        self.cores, self.window_s, self.beside_s = cores, window_s, beside_s
+        self.observe, self.compute = observe, compute
         self._ready = threading.Condition()
         self._waiting: list[Waiting] = []
         self._busy = 0
@@ -158,7 +165,7 @@ class Batcher:
     def _answer(self, batch: list[Waiting], number: int) -> None:
         asked = [w for w in batch if w.answer.set_running_or_notify_cancel()]
         try:
-            predictions = batch[0].engine.answer([w.encoded for w in asked], number) if asked else []
+            predictions = self.compute(batch[0].engine, [w.encoded for w in asked], number) if asked else []
         except Exception as error:
             if len(asked) == 1:
                 asked[0].answer.set_exception(error)
@@ -166,7 +173,7 @@ class Batcher:
             log.exception("a batch of %d failed; its rows are tried one by one", len(asked))
             for waiting in asked:
                 try:
-                    waiting.answer.set_result(batch[0].engine.answer([waiting.encoded], number)[0])
+                    waiting.answer.set_result(self.compute(batch[0].engine, [waiting.encoded], number)[0])
                 except Exception as alone:
                     waiting.answer.set_exception(alone)
             return

@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -22,7 +21,7 @@ from typing import Any
 import fsspec
 
 from models.child import ERROR, STOPPED
-from settings import PROJECT
+from models.ray_cluster import join_cluster, look_for
 
 STOP = "stop"
 """A file in the folder that asks the workers to end after their step, with a checkpoint."""
@@ -32,8 +31,6 @@ CHECKPOINTS = "checkpoints"
 FAILURES = 3
 """How often lost workers are replaced before the job fails."""
 LOOK_S = 1.0
-LEFT_OUT = [".git", ".venv", ".build", "workspace", "docs", "tests/browser", "**/__pycache__"]
-"""What of the project no worker needs."""
 
 
 class Copies:
@@ -148,23 +145,6 @@ def work(config: dict[str, Any]) -> None:
             shutil.rmtree(folder.parent, ignore_errors=True)
 
 
-def look_for(address: str) -> None:
-    """Raises RuntimeError where nothing listens at HOST:PORT or ray://HOST:PORT; Ray itself would try for minutes."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if port.isdigit():
-        try:
-            socket.create_connection((host, int(port)), timeout=10).close()
-        except OSError as error:
-            raise no_cluster(address, error) from error
-
-
-def no_cluster(address: str, error: Exception) -> RuntimeError:
-    return RuntimeError(
-        f"Expected a Ray cluster at {address or 'this machine'}; found none that answers ({error}). "
-        "Start one with `ray start --head`, or give its address as --ray-address."
-    )
-
-
 def run(folder: Path, device: str, address: str, workers: int, storage: str, checkpoint_s: float) -> int:
     """Trains on the cluster; returns the exit status. Raises RuntimeError where the cluster or training failed."""
     import ray
@@ -190,11 +170,7 @@ def run(folder: Path, device: str, address: str, workers: int, storage: str, che
         if shared:
             shared.put(folder / STOP, STOP)
 
-    try:
-        environment = {"working_dir": str(PROJECT), "excludes": LEFT_OUT} if address else {}
-        ray.init(address=address or None, runtime_env=environment, log_to_driver=True, include_dashboard=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise no_cluster(address, error) from error
+    join_cluster(address)
     signal.signal(signal.SIGTERM, ask_to_stop)  # now: Ray puts a handler of its own there
     ended = threading.Event()
     copying = every(LOOK_S, lambda: shared.get(PROGRESS, folder / PROGRESS), ended) if shared else None

@@ -16,13 +16,14 @@ from sqlite_utils import Database
 
 from data.tasks import Example
 from data.versions import live_version, live_versions
-from models.batching import Batcher
+from models.batching import Batcher, compute_here
 from models.device import choose_device, usable_cores
 from models.encoder import EncoderError
 from models.engine import Engine
 from models.folders import CheckpointError
 from models.predictor import Prediction, Predictor
 from models.registry import folder_of
+from models.replicas import Replicas
 from models.sharing import trim_memory
 from settings import Settings
 
@@ -50,7 +51,8 @@ class Serving:
     """Answers with the live version of each task, and with any other version on request.
 
     `connect()` gives the calling thread its store. A promoted version is loaded beside the old one, tried once and
-    then takes its place; where it cannot be loaded the old one stays and `problems[task]` says why. Other versions
+    then takes its place; where it cannot be loaded the old one stays and `problems[task]` says why. With
+    `settings.serving` `ray` replicas on a cluster answer for it as soon as they are up. Other versions
     stay loaded while all of them fit into `settings.model_memory_mib`; the one asked for longest ago goes first.
     """
 
@@ -67,7 +69,13 @@ class Serving:
         self.observer = observer or Observer()
         on_cpu = self.device.type == "cpu"
         self.threads = min(usable_cores(), MOST_THREADS) if on_cpu else 1
-        self.batcher = Batcher(self.threads, usable_cores(), observe=self.observer.batch)
+        self.replicas = Replicas(settings, self.device.type, self.problems) if settings.serving == "ray" else None
+        self.batcher = Batcher(
+            max(self.threads, self.replicas.batches) if self.replicas else self.threads,
+            usable_cores(),
+            observe=self.observer.batch,
+            compute=self.replicas.answer if self.replicas else compute_here,
+        )
         self._live: dict[str, Engine] = {}
         self._others: OrderedDict[str, Engine] = OrderedDict()
         self._loading = threading.Lock()
@@ -83,6 +91,10 @@ class Serving:
     def live(self) -> set[str]:
         """The versions that answer for their tasks."""
         return {engine.version_id for engine in self._live.values()}
+
+    def live_folders(self) -> dict[str, Path]:
+        """Where the files of the versions are that answer for their tasks."""
+        return {version_id: folder_of(self.settings, self.connect(), version_id) for version_id in self.live}
 
     @property
     def engines(self) -> list[Engine]:
@@ -159,6 +171,8 @@ class Serving:
 
         self._watcher = threading.Thread(target=loop, name="serving", daemon=True)
         self._watcher.start()
+        if self.replicas is not None:
+            self.replicas.start(self.live_folders)
         return self._watcher
 
     def gpu_bytes(self) -> int:
@@ -171,6 +185,8 @@ class Serving:
         if self._watcher is not None:  # torch aborts the process that ends while it computes
             self._watcher.join(30)
         self.batcher.stop()
+        if self.replicas is not None:
+            self.replicas.stop()
 
     def _load(self, version_id: str) -> Engine:
         with self._loading:

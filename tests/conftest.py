@@ -98,6 +98,28 @@ def tiny_store(tiny_settings: Settings) -> Iterator[Database]:
     db.close()
 
 
+@pytest.fixture
+def add_model(tiny_settings: Settings, tiny_store: Database, tmp_path: Path) -> Callable[[int], str]:
+    """Registers another tiny model of nli; returns its version's id."""
+    from models.registry import register_pretrained
+
+    return lambda seed: register_pretrained(
+        tiny_settings, tiny_store, "nli", str(build_tiny(tmp_path / f"other-{seed}", "nli", seed=seed))
+    )
+
+
+def connecting(settings: Settings) -> Callable[[], Database]:
+    """Gives each thread its connection to the store."""
+    threads = threading.local()
+
+    def connect() -> Database:
+        if not hasattr(threads, "db"):
+            threads.db = open_store(settings.store)
+        return threads.db
+
+    return connect
+
+
 def rows_of(name: str = "nli", count: int = 8, **more: Any) -> list[dict[str, Any]]:
     """Training rows as a job folder has them."""
     rows = seed_rows(TASKS[name], "retention")[:count]

@@ -6,34 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from data.store import open_store
 from data.versions import live_version, promote_version, roll_back
 from models.folders import CARD, WEIGHTS
-from models.registry import register_pretrained
 from models.serving import Serving
-from tests.conftest import build_tiny, nli
+from tests.conftest import connecting, nli
 
 
 @pytest.fixture
 def serving(tiny_settings):
-    threads = threading.local()
-
-    def connect():
-        if not hasattr(threads, "db"):
-            threads.db = open_store(tiny_settings.store)
-        return threads.db
-
-    serving = Serving(tiny_settings, connect)
+    serving = Serving(tiny_settings, connecting(tiny_settings))
     yield serving
     serving.stop()
-
-
-@pytest.fixture
-def add_model(tiny_settings, tiny_store, tmp_path):
-    """Registers another tiny model of nli; returns its version's id."""
-    return lambda seed: register_pretrained(
-        tiny_settings, tiny_store, "nli", str(build_tiny(tmp_path / f"other-{seed}", "nli", seed=seed))
-    )
 
 
 def test_live_version_answers(serving, tiny_store):
