@@ -32,8 +32,8 @@ FRESH_S = 10.0
 LOOK_S = 1.0
 UNDER_WAY = 2
 """Batches a replica has at once: one that is computed, and the next."""
-SCALING = {"target_ongoing_requests": 1, "look_back_period_s": 5, "upscale_delay_s": 5, "downscale_delay_s": 120}
-"""A replica is added where more than one batch a replica was under way for five seconds, as Serve counts them."""
+SCALING = {"target_ongoing_requests": 1, "look_back_period_s": 15, "upscale_delay_s": 5, "downscale_delay_s": 120}
+"""A replica is added where more than one batch a replica was under way, in the mean of a few seconds."""
 
 
 @contextlib.contextmanager

@@ -38,15 +38,15 @@ class Replicas:
 
     def __init__(self, settings: Settings, device: str, problems: dict[str, str]) -> None:
         self.settings, self.device, self.problems = settings, device, problems
-        if find_spec("ray") is None:
-            raise RuntimeError(
-                "Expected Ray for --serving ray; it is not installed. Run `pip install -r requirements-ray.txt`, "
-                "or leave --serving out."
-            )
         if settings.ray_address.startswith("ray://"):
             raise RuntimeError(
                 "Expected for --serving ray a cluster's own address, such as auto or 10.0.0.5:6379; found "
                 f"{settings.ray_address!r}. Make this machine one of the cluster: `ray start --address HOST:6379`."
+            )
+        if find_spec("ray") is None:
+            raise RuntimeError(
+                "Expected Ray for --serving ray; it is not installed. Run `pip install -r requirements-ray.txt`, "
+                "or leave --serving out."
             )
         self._answering: frozenset[str] = frozenset()
         self._told = 0.0
@@ -75,6 +75,7 @@ class Replicas:
                 return pickle.loads(answers)  # noqa: S301 our own code wrote it, on a cluster that runs it
             except (RuntimeError, OSError, EOFError) as error:
                 log.warning("%s: %d rows are answered here: %s", engine.version_id, len(encoded), error)
+                self.problems[CLUSTER] = f"{engine.version_id} is answered here: {error}"
         return engine.answer(encoded, thread % engine.threads)
 
     def keep(self, folders: dict[str, Path]) -> None:
@@ -86,10 +87,11 @@ class Replicas:
                 self._open()
             states = self._gateway.keep({version_id: str(folder) for version_id, folder in folders.items()})
         except Exception as error:
-            if self._answering or CLUSTER not in self.problems:
-                log.error("the cluster is lost: %s", error)
+            why = str(error) or f"the process that speaks to it ended; see {self.settings.workspace / LOG}"
+            if self._answering:
+                log.error("the cluster is lost: %s", why)
             self._answering = frozenset()
-            self.problems[CLUSTER] = f"It is lost, answers are computed here: {error}"
+            self.problems[CLUSTER] = f"It is lost, answers are computed here: {why}"
             return
         answering = frozenset(version_id for version_id, state in states.items() if state == ANSWERS)
         for version_id in answering - self._answering:

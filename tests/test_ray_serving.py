@@ -40,11 +40,18 @@ def rows(count):
 
 
 def start_cluster():
+    """A cluster of one machine, on loopback."""
     pytest.importorskip("ray", reason="pip install -r requirements-ray.txt")
     from ray.cluster_utils import Cluster
 
     options = {"num_cpus": 4, "object_store_memory": 100 * 2**20, "node_ip_address": "127.0.0.1"}
     return Cluster(initialize_head=True, head_node_args={**options, "include_dashboard": False})
+
+
+@pytest.fixture(autouse=True)
+def loopback(monkeypatch):
+    """Ray takes the address of the first network for 127.0.0.1, but for clusters on a desktop of one machine."""
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 
 @pytest.fixture(scope="module")
@@ -118,27 +125,47 @@ def test_cluster_answers_as_this_machine_does(
     assert serving.problems == {}
 
 
-def ask_until(serving, ended):
-    """Asks without a pause; every answer that came."""
-    answers = []
-    while not (ended.is_set() and answers):
-        answers.append(serving.predict("nli", nli()))
-    return answers
+def asked_while(serving, clients, act):
+    """What so many clients are answered, who ask without a pause while it is done."""
+    ended = threading.Event()
+
+    def ask():
+        answers = []
+        while not (ended.is_set() and answers):
+            answers.append(serving.predict("nli", nli()))
+        return answers
+
+    with ThreadPoolExecutor(clients) as pool:
+        asked = [pool.submit(ask) for _ in range(clients)]
+        try:
+            act()
+        finally:
+            ended.set()
+        return [answer for future in asked for answer in future.result()]
+
+
+def assert_exact(answers, exact):
+    (expected,) = exact.predict([nli()])
+    for answer in answers:
+        assert answer.prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+
+
+def test_many_who_ask_get_another_replica(cluster, serve, exact):
+    serving = serve(cluster.address)
+    (version,) = serving.live
+    answers = asked_while(serving, 48, lambda: until(lambda: len(replica_processes(version)) == 2))
+    assert_exact(answers, exact)
 
 
 def test_promotion_swaps_without_a_failed_request(cluster, serve, tiny_store, add_model):
     serving = serve(cluster.address)
     before, after = live_version(tiny_store, "nli"), add_model(1)
-    ended = threading.Event()
-    with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(ask_until, serving, ended) for _ in range(4)]
-        try:
-            promote_version(tiny_store, after, by="ann")
-            until(lambda: serving.replicas.answering == {after})
-            until(lambda: not replica_processes(before))
-        finally:
-            ended.set()
-        answers = [answer for future in asked for answer in future.result()]
+
+    def promote():
+        promote_version(tiny_store, after, by="ann")
+        until(lambda: serving.replicas.answering == {after} and not replica_processes(before))
+
+    answers = asked_while(serving, 4, promote)
     by_version = {}
     for answer in answers:
         first = by_version.setdefault(answer.version_id, answer.prediction.probabilities)
@@ -151,21 +178,16 @@ def test_promotion_swaps_without_a_failed_request(cluster, serve, tiny_store, ad
 def test_killed_replica_is_replaced_and_nothing_is_lost(cluster, serve, exact):
     serving = serve(cluster.address)
     (version,) = serving.live
-    killed, ended = replica_processes(version), threading.Event()
+    killed = replica_processes(version)
     assert killed
-    with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(ask_until, serving, ended) for _ in range(4)]
-        try:
-            for process in killed:
-                process.send_signal(signal.SIGKILL)
-            until(lambda: not any(process.is_running() for process in killed))
-            until(lambda: replica_processes(version) and version in serving.replicas.answering)
-        finally:
-            ended.set()
-        answers = [answer for future in asked for answer in future.result()]
-    (expected,) = exact.predict([nli()])
-    for answer in answers:
-        assert answer.prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+
+    def kill():
+        for process in killed:
+            process.send_signal(signal.SIGKILL)
+        until(lambda: not any(process.is_running() for process in killed))
+        until(lambda: replica_processes(version) and version in serving.replicas.answering)
+
+    assert_exact(asked_while(serving, 4, kill), exact)
 
 
 def test_absent_cluster_ends_the_start_with_a_message(tiny_settings):
@@ -188,8 +210,9 @@ def test_lost_cluster_leaves_the_answers_to_this_machine(serve, exact):
         cluster.shutdown()
     (expected,) = exact.predict([nli()])
     for _ in range(20):
-        assert serving.predict("nli", nli()).prediction.probabilities == pytest.approx(
-            expected.probabilities, abs=1e-4
-        )
-    until(lambda: "answers are computed here" in serving.problems.get(CLUSTER, ""))
+        served = serving.predict("nli", nli())
+        assert served.prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+    told = "answers are computed here: Expected a Ray cluster at"  # after the process that was connected to it
+    until(lambda: told in serving.problems.get(CLUSTER, ""))
     assert not serving.replicas.answering
+    assert serving.predict("nli", nli()).version_id in serving.live

@@ -121,3 +121,11 @@ def test_thread_serves_what_is_promoted(serving, tiny_store, add_model):
     serving.stop()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_serving_on_ray_says_what_it_lacks(tiny_settings, monkeypatch):
+    monkeypatch.setattr("models.replicas.find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"Expected Ray .*pip install -r requirements-ray\.txt"):
+        Serving(dataclasses.replace(tiny_settings, serving="ray"), lambda: None)
+    with pytest.raises(RuntimeError, match=r"a cluster's own address.*found 'ray://head:10001'"):
+        Serving(dataclasses.replace(tiny_settings, serving="ray", ray_address="ray://head:10001"), lambda: None)
