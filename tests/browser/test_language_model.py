@@ -51,6 +51,7 @@ def test_probe_correct_retrain_promote(page: Page, tmp_path: Path, picture: Call
     page.get_by_role("button", name="Advanced").click()
     page.get_by_label("Least steps").fill("60")  # a language model's steps are slow, and 20 rows are soon learnt
     page.get_by_role("textbox", name="Siblings and contrasts").fill("200")
+    page.get_by_label("Lesson rows").fill("0")
     page.get_by_role("button", name="Retrain", exact=True).click()
     expect(page.locator("#run-status .pill")).to_have_text("done", timeout=RETRAIN_LIMIT_MS)
     strength = page.locator("#retrain-strength input[type=number]")
