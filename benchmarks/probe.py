@@ -199,7 +199,10 @@ def overhead_table(url: str, peer: str, rows: list[dict[str, Any]], rounds: int,
 
 def crowd(url: str, workspace: Path, rows: list[dict[str, Any]], users: int) -> None:
     """A minute of people who probe, flag and browse, with one run training."""
-    probe, flags = routed(url, TASK.name), queued(url, "flag", lambda row: [TASK.name, row, "neutral", "crowd"])
+    probe, flags = (
+        routed(url, TASK.name),
+        queued(url, "flag", lambda row: [TASK.name, row, "neutral", "crowd", "", ""]),
+    )
     browse = queued(url, "list_examples", lambda row: [TASK.name, "", "", 50, 0])
     taken: list[float] = []
     flagged: set[str] = set()
