@@ -67,20 +67,13 @@ def export_model(
     return target
 
 
-def export_zip(
-    version: Path,
-    target: Path,
-    *,
-    onnx: bool = False,
-    int8: bool = False,
-    tell: Callable[[str], None] = untold,
-) -> Path:
+def export_zip(version: Path, target: Path, *, tell: Callable[[str], None] = untold, **formats: bool) -> Path:
     """The folder of `export_model`, under the version's id, as the zip file `target`; it replaces one that is there.
 
-    Raises what `export_model` raises.
+    `formats` are `export_model`'s, and so is what is raised.
     """
     with tempfile.TemporaryDirectory() as folder:
-        plain = export_model(version, Path(folder) / version.name, onnx=onnx, int8=int8, tell=tell)
+        plain = export_model(version, Path(folder) / version.name, tell=tell, **formats)
         tell("Packing")
         packed = Path(folder) / target.name
         with zipfile.ZipFile(packed, "w") as file:  # not compressed: weights hardly shrink
