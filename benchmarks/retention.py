@@ -29,6 +29,8 @@ from models.starter.train import RECIPES, read_plan
 
 STRENGTHS = ((2e-5, 2), (3e-5, 5), (5e-5, 8), (1e-4, 10), (2e-4, 14))
 """Learning rate and epochs of the naive fine-tunes."""
+STRENGTHS_OF_CHOICES = ((1e-4, 8), (2e-4, 14), (3e-4, 14), (5e-4, 14), (1e-3, 14))
+"""The same where the answer is one of several choices: no label can be learnt by heart, so damage takes more."""
 CORRECTIONS = 20
 
 
@@ -60,7 +62,7 @@ def damage(task: Task, data: Path, rows: int) -> list[dict[str, Any]]:
     before = measure(starter, sets)
     table = []
     for suite, selection in failed_suites(starter, 2):
-        for rate, epochs in STRENGTHS:
+        for rate, epochs in STRENGTHS_OF_CHOICES if task.head == "multiple_choice" else STRENGTHS:
             recipe = Recipe(method="full", data="corrections", learning_rate=rate, epochs=epochs)
             with tempfile.TemporaryDirectory() as work:
                 child, _ = repair(folder, task, selection, recipe, Path(work) / "job")

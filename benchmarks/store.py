@@ -1,9 +1,10 @@
 """Is the store fast and safe enough for a team? `python -m benchmarks.store [--examples 1000000]`.
 
 Fills a store through the import, then measures flags (one writer and sixteen at once, each commit on disk), filters
-with words and a count, opening the Review tab, the next second look, and a hundred kills in the midst of writes. A
-figure is what the functions behind the page take, without the network. Beside it stands `gr.CSVLogger`, with which
-Gradio keeps flags, at 1,000, 10,000 and 100,000 rows. `--workspace` goes on with a store that is filled.
+with words and a count, opening the Review tab, the next second look, the look at what is nearly the same while a
+person types, and a hundred kills in the midst of writes. A figure is what the functions behind the page take, without
+the network. Beside it stands `gr.CSVLogger`, with which Gradio keeps flags, at 1,000, 10,000 and 100,000 rows.
+`--workspace` goes on with a store that is filled.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import typer
 
 from benchmarks.crash import crash_rounds
 from benchmarks.machine import describe_machine
+from data.alike import alike_examples
 from data.examples import Answer, flag_example
 from data.finding import find_page, verdicts_of
 from data.queries import Filters, count_verdicts, facets
@@ -164,6 +166,29 @@ def open_review(settings: Settings) -> tuple[list[float], int]:
     return timed(act, 20), sent
 
 
+def look_alike(db: Any, count: int) -> tuple[list[float], int]:
+    """What looking for nearly the same takes, for stored rows with a word changed, and how many of these it found.
+
+    The candidates are those of the full-text index; the encoder's part follows on eight texts at most.
+    """
+    rng = random.Random(4)
+    (last,) = db.execute("SELECT max(id) FROM examples").fetchone()
+    asked = []
+    for example_id in rng.sample(range(1, last), count):
+        (fields,) = db.execute("SELECT fields FROM examples WHERE id = ?", [example_id]).fetchone()
+        example = json.loads(fields)
+        words = example["premise"].split()
+        words[4 % len(words)] = rng.choice(WORDS)
+        asked.append((example_id, {**example, "premise": " ".join(words)}))
+    turn, hits = iter(asked), []
+
+    def act() -> None:
+        example_id, example = next(turn)
+        hits.append(example_id in [found for found, _ in alike_examples(db, TASK, example)])
+
+    return timed(act, count), sum(hits)
+
+
 def csv_logger(folder: Path, size: int, count: int) -> list[float]:
     """What a flag takes with Gradio's own logger where so many rows are there."""
     import gradio as gr
@@ -202,6 +227,8 @@ def main(
         tell("the filters' menus", timed(lambda: facets(db, "nli"), 20), "")
         names = iter(ANNOTATORS * 20)
         tell("next row for a second look", timed(lambda: next_look(db, TASK, next(names)), 200), "p95 < 20")
+        looked, hits = look_alike(db, 200)
+        tell(f"nearly the same ({hits} of {len(looked)} found)", looked, "")
         for size in (1_000, 10_000, 100_000):
             path = Path(folder) / f"csv-{size}"
             tell(f"gr.CSVLogger at {size:,} rows", csv_logger(path, size, 30), "beside")
