@@ -172,11 +172,9 @@ def look_alike(db: Any, count: int) -> tuple[list[float], int]:
     The candidates are those of the full-text index; the encoder's part follows on eight texts at most.
     """
     rng = random.Random(4)
-    (last,) = db.execute("SELECT max(id) FROM examples").fetchone()
     asked = []
-    for example_id in rng.sample(range(1, last), count):
-        (fields,) = db.execute("SELECT fields FROM examples WHERE id = ?", [example_id]).fetchone()
-        example = json.loads(fields)
+    for example_id in rng.sample(range(1, db["examples"].count), count):
+        example = json.loads(db["examples"].get(example_id)["fields"])
         words = example["premise"].split()
         words[4 % len(words)] = rng.choice(WORDS)
         asked.append((example_id, {**example, "premise": " ".join(words)}))
