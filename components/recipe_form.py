@@ -42,6 +42,7 @@ NUMBERS = {
     "word_dropout": "Hidden words (share)",
     "adversarial": "Adversarial step (FGM)",
     "frozen_layers": "Frozen layers",
+    "trimmed": "Trimmed changes (share)",
     "retention_rows": "Retention rows",
     "variants": "Siblings and contrasts",
     "lessons": "Lesson rows",

@@ -40,6 +40,8 @@ class Recipe:
     dropout: float = 0.0
     frozen_layers: int = 0
     """So many of the encoder's lowest layers stay as they are."""
+    trimmed: float = 0.0
+    """Share of the changes to each matrix, the smallest, that are taken back at the end (`models.trimming`)."""
     adversarial: float = 0.0
     """Length of a step against the word embeddings that each batch is trained on too (FGM, Miyato et al. 2017);
     doubles the time. 0: none."""
@@ -86,6 +88,7 @@ class Recipe:
             ("label_smoothing", 0.0, 0.5),
             ("dropout", 0.0, 0.9),
             ("frozen_layers", 0, 1000),
+            ("trimmed", 0.0, 0.99),
             ("adversarial", 0.0, 100.0),
             ("word_dropout", 0.0, 0.9),
             ("max_tokens", 8, 8192),
@@ -143,7 +146,7 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-KEEPING: dict[str, Any] = {"retention_rows": 320, "distillation": 3}
+KEEPING: dict[str, Any] = {"retention_rows": 320, "distillation": 3, "trimmed": 0.5}
 PRESETS: dict[str, Recipe] = {
     "quick": Recipe(epochs=2, min_steps=300, variants=1600, lessons=400, **KEEPING),
     "balanced": Recipe(epochs=3, min_steps=400, patience=3, variants=2000, lessons=500, **KEEPING),

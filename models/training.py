@@ -46,6 +46,7 @@ from models.placement import is_placed
 from models.recipe import Recipe
 from models.resuming import CHECKPOINT_S, Checkpoints, Interrupted, latest_checkpoint, step_of
 from models.trainer import make_trainer
+from models.trimming import Trim
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors")
 
@@ -127,6 +128,7 @@ def _attempt(
         model.to(device)
     if any(row["distil"] for row in rows):
         keep_parent_answers(model, head, dataset, device, bf16)
+    trim = Trim(model, recipe.trimmed)
     trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins, checkpoints)
     start = time.monotonic()
     left_at = latest_checkpoint(folder / "checkpoints")
@@ -136,6 +138,7 @@ def _attempt(
     steps = trainer.state.global_step
     if trainer.checkpoints.interrupted:
         raise Interrupted(f"Stopped after step {steps}; it goes on from there when it is started again.")
+    trim.apply()
     passes = recipe.row_passes(len(rows), steps - begun) if steps > begun else 0.0
     early = f" Stopped early, after {steps} steps." if steps < trainer.state.max_steps else ""
     print(f"Trained {passes:.0f} row-passes in {seconds:.1f} s ({passes / seconds:.0f} rows/s).{early}", flush=True)
