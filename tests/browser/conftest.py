@@ -91,9 +91,11 @@ def running(folder: Path, *options: str) -> Iterator[App]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     app = App(folder / "workspace", port, options)
-    app.start()
-    yield app
-    app.stop()
+    try:
+        app.start()
+        yield app
+    finally:
+        app.stop()
 
 
 @pytest.fixture(scope="session")
