@@ -79,9 +79,12 @@ def app(tmp_path: Path) -> Iterator[App]:
     yield from running(tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """One app for a file's tests, which do not mind what the others stored."""
+    """One app for all tests that do not mind what the others stored: each counts its own rows alone.
+
+    A test that promotes, kills the app or calls it from a program has an `app` of its own.
+    """
     yield from running(tmp_path_factory.mktemp("shared"))
 
 
@@ -124,6 +127,18 @@ def visit_again(page: Page, app: App) -> Page:
     return fresh
 
 
+def sign_as(page: Page, name: str) -> None:
+    """What the page stores from now on is that annotator's."""
+    page.locator("#annotator input, #annotator textarea").fill(name)
+
+
+def show_verdicts_of(page: Page, name: str) -> None:
+    """The Review tab, which is open, shows that annotator's verdicts alone."""
+    expect(page.locator("#review-table")).to_contain_text(name)  # its menus are filled before it
+    page.get_by_role("tabpanel").filter(visible=True).get_by_label("Annotator", exact=True).click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
 @pytest.fixture
 def blank_page(browser: Browser) -> Iterator[Page]:
     """A page of a fresh context, nothing opened yet."""
@@ -135,8 +150,15 @@ def blank_page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(blank_page: Page, app: App) -> Page:
-    """The app's page, at its Probe tab."""
+def page(blank_page: Page, shared_app: App) -> Page:
+    """The shared app's page, at its Probe tab."""
+    visit(blank_page, shared_app)
+    return blank_page
+
+
+@pytest.fixture
+def own_page(blank_page: Page, app: App) -> Page:
+    """The page of an app of the test's own, at its Probe tab."""
     visit(blank_page, app)
     return blank_page
 

@@ -24,7 +24,8 @@ def app(tmp_path: Path, tiny_lm: Path) -> Iterator[App]:
     yield from running(tmp_path, "--model", f"sentiment={tiny_lm}")
 
 
-def test_probe_correct_retrain_promote(page: Page, tmp_path: Path, picture: Callable[[Page, str], None]) -> None:
+def test_probe_correct_retrain_promote(own_page: Page, tmp_path: Path, picture: Callable[[Page, str], None]) -> None:
+    page = own_page
     taught = [text for text in TEXTS if TASKS["sentiment"].split_of({"text": text}) == "train"][:20]
     page.get_by_role("radio", name="Sentiment").check()
     page.get_by_label("Text", exact=True).fill(taught[0])
