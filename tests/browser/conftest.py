@@ -20,6 +20,8 @@ from settings import PROJECT
 from tests.browser.chromium import find_chromium
 
 START_LIMIT_S = 120
+SCREENSHOTS = bool(os.environ.get("BLINDSPOT_SCREENSHOTS"))
+"""Whether the pictures that the README shows are taken anew."""
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -166,7 +168,7 @@ def own_page(blank_page: Page, app: App) -> Page:
 @pytest.fixture
 def picture(tmp_path: Path) -> Callable[[Page, str], None]:
     """Takes a screenshot; with BLINDSPOT_SCREENSHOTS=1 it is the one that the README shows."""
-    folder = PROJECT / "docs" / "images" if os.environ.get("BLINDSPOT_SCREENSHOTS") else tmp_path
+    folder = PROJECT / "docs" / "images" if SCREENSHOTS else tmp_path
 
     def take(page: Page, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
