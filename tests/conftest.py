@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # before torch, as in app.py: trainings run beside the tests
+
 import json
 import re
 import shutil

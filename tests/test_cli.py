@@ -211,14 +211,16 @@ def test_retrain_promote_and_roll_back(run, write, tmp_path, tiny_store):
     parent = live_version(tiny_store, "nli")
     rows = [labelled(premise=premise) for premise in premises("train", 6) + premises("held_out", 2)]
     run("import", "--task", "nli", write(*rows))
-    waited = run("retrain", "--task", "nli", "--preset", "quick", "--seed", 3, "--wait", "--json")
+    short = [part for option in ("min_steps=20", "retention_rows=16", "variants=24") for part in ("--set", option)]
+    waited = run("retrain", "--task", "nli", "--preset", "quick", "--seed", 3, *short, "--wait", "--json")
     outcome = json.loads(waited.stdout)
     assert (outcome["job"], outcome["state"], outcome["version"]) == ("nli-1", "done", "nli-v1")
     assert outcome["report"]["splits"]["taught"]["child"]["rows"] == 6
     assert "nli-1: " in waited.stderr
 
     job = json.loads(run("jobs", "--json").stdout)[0]
-    assert (job["id"], job["state"], job["recipe"]["seed"]) == ("nli-1", "done", 3)
+    assert (job["id"], job["state"]) == ("nli-1", "done")
+    assert (job["recipe"]["seed"], job["recipe"]["min_steps"]) == (3, 20)
     assert json.loads(run("promote", "nli-v1", "--reason", "better", "--json").stdout) == {
         "live": "nli-v1",
         "before": parent,

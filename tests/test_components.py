@@ -67,7 +67,7 @@ def test_runs_that_differ_in_the_seed_tell_the_spread(lab, monkeypatch):
     (premise,) = premises("train")
     _, answer, *_ = run(lab, nli(premise))
     probe.save_wrong(lab, answer, (answer["label"] + 1) % 3, "negation", "", "ann")
-    job_id = retrain.start_run(lab, "ann", "nli", *plan("corrections", seeds=2, epochs=1))["value"]
+    job_id = retrain.start_run(lab, "ann", "nli", *plan("corrections", seeds=2, epochs=1, min_steps=1))["value"]
     run_worker(lab.settings)
     job = jobs.get_job(lab.db(), job_id)
     alike = jobs.runs_alike(lab.db(), job)

@@ -20,6 +20,8 @@ from settings import PROJECT
 from tests.browser.chromium import find_chromium
 
 START_LIMIT_S = 120
+SCREENSHOTS = bool(os.environ.get("BLINDSPOT_SCREENSHOTS"))
+"""Whether the pictures that the README shows are taken anew."""
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -79,9 +81,12 @@ def app(tmp_path: Path) -> Iterator[App]:
     yield from running(tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """One app for a file's tests, which do not mind what the others stored."""
+    """One app for all tests that do not mind what the others stored: each counts its own rows alone.
+
+    A test that promotes, kills the app or calls it from a program has an `app` of its own.
+    """
     yield from running(tmp_path_factory.mktemp("shared"))
 
 
@@ -91,9 +96,11 @@ def running(folder: Path, *options: str) -> Iterator[App]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     app = App(folder / "workspace", port, options)
-    app.start()
-    yield app
-    app.stop()
+    try:
+        app.start()
+        yield app
+    finally:
+        app.stop()
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +129,18 @@ def visit_again(page: Page, app: App) -> Page:
     return fresh
 
 
+def sign_as(page: Page, name: str) -> None:
+    """What the page stores from now on is that annotator's."""
+    page.locator("#annotator input, #annotator textarea").fill(name)
+
+
+def show_verdicts_of(page: Page, name: str) -> None:
+    """The Review tab, which is open, shows that annotator's verdicts alone."""
+    expect(page.locator("#review-table")).to_contain_text(name)  # its menus are filled before it
+    page.get_by_role("tabpanel").filter(visible=True).get_by_label("Annotator", exact=True).click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
 @pytest.fixture
 def blank_page(browser: Browser) -> Iterator[Page]:
     """A page of a fresh context, nothing opened yet."""
@@ -133,8 +152,15 @@ def blank_page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(blank_page: Page, app: App) -> Page:
-    """The app's page, at its Probe tab."""
+def page(blank_page: Page, shared_app: App) -> Page:
+    """The shared app's page, at its Probe tab."""
+    visit(blank_page, shared_app)
+    return blank_page
+
+
+@pytest.fixture
+def own_page(blank_page: Page, app: App) -> Page:
+    """The page of an app of the test's own, at its Probe tab."""
     visit(blank_page, app)
     return blank_page
 
@@ -142,7 +168,7 @@ def page(blank_page: Page, app: App) -> Page:
 @pytest.fixture
 def picture(tmp_path: Path) -> Callable[[Page, str], None]:
     """Takes a screenshot; with BLINDSPOT_SCREENSHOTS=1 it is the one that the README shows."""
-    folder = PROJECT / "docs" / "images" if os.environ.get("BLINDSPOT_SCREENSHOTS") else tmp_path
+    folder = PROJECT / "docs" / "images" if SCREENSHOTS else tmp_path
 
     def take(page: Page, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)

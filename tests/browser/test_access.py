@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import App, visit
+from tests.browser.conftest import App, show_verdicts_of, sign_as, visit
 
 pytestmark = pytest.mark.browser
 TABS = ("Probe", "Blind spots", "Review", "Retrain", "Versions", "Figures")
@@ -22,6 +22,7 @@ MEASURED_MS = 120_000
 def test_probe_flag_twins_and_the_next_example_by_keys_alone(blank_page: Page, shared_app: App) -> None:
     page, keys = blank_page, blank_page.keyboard
     visit(page, shared_app)
+    sign_as(page, "ada")
     keys.press("Alt+e")
     keys.type("The chemist followed the burglar.")
     keys.press("Tab")
@@ -61,6 +62,7 @@ def test_probe_flag_twins_and_the_next_example_by_keys_alone(blank_page: Page, s
     keys.type("A dog sleeps.")
     expect(premise).to_have_value("A dog sleeps.")
     keys.press("Alt+3")
+    show_verdicts_of(page, "ada")
     expect(page.get_by_text("1 to 8 of 8.")).to_be_visible()
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 
 import pytest
 from gradio_client import Client
@@ -14,10 +15,15 @@ from gradio_client.exceptions import AppError
 from data import jobs
 from data.store import open_store
 from settings import PROJECT
-from tests.browser.conftest import App
+from tests.browser.conftest import App, running
 
 pytestmark = pytest.mark.browser
 SWAP = {"premise": "The doctor paid the lawyer.", "hypothesis": "The lawyer paid the doctor."}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    yield from running(tmp_path_factory.mktemp("api"))
 
 
 def test_what_the_readme_shows_runs_and_the_rest_follows(app: App):

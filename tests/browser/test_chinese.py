@@ -18,16 +18,16 @@ PREMISE, HYPOTHESIS = "没有一位乘客在火车到站之前醒来。", "火�
 
 
 @pytest.fixture
-def page(browser: Browser, app: App) -> Iterator[Page]:
+def page(browser: Browser, shared_app: App) -> Iterator[Page]:
     """The app's page in a browser that asks for Chinese."""
     expect.set_options(timeout=60_000)
     context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900})
     context.set_default_timeout(60_000)
     page = context.new_page()
-    page.goto(app.url)
+    page.goto(shared_app.url)
     page.wait_for_function("window.blindspotShortcuts === true")
     for _ in range(READY_LIMIT_S):
-        if page.request.get(f"{app.url}readyz").ok:
+        if page.request.get(f"{shared_app.url}readyz").ok:
             break
         page.wait_for_timeout(1000)
     yield page

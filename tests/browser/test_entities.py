@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import App, visit
 from tests.browser.test_journey import open_tab, verdict
 
 pytestmark = pytest.mark.browser
@@ -17,10 +16,10 @@ TEXT = "Paris met Jordan Keller in Reading, and the Apple orchard was lovely."
 
 
 @pytest.fixture
-def page(blank_page: Page, shared_app: App) -> Page:
-    visit(blank_page, shared_app)
-    blank_page.get_by_role("radio", name="Entities").check()
-    return blank_page
+def page(page: Page) -> Page:
+    """At the task whose rows no other file's tests store."""
+    page.get_by_role("radio", name="Entities").check()
+    return page
 
 
 def ask(page: Page, text: str) -> Locator:

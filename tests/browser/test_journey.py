@@ -9,19 +9,29 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import App, visit, visit_again
+from tests.browser.conftest import SCREENSHOTS, App, show_verdicts_of, sign_as, visit, visit_again
 
 pytestmark = pytest.mark.browser
 
 RETRAIN_LIMIT_MS = 400_000
 SWAP = ("The chemist followed the burglar.", "The burglar followed the chemist.")
 """A role swap: neutral, which the starter takes for entailment. Its premise is in the training split."""
+CHASE = ("The singer followed the baker.", "The baker followed the singer.")
+"""Another one, which one test alone flags."""
 
 
 def ask(page: Page, premise: str, hypothesis: str) -> None:
     page.get_by_label("Premise", exact=True).first.fill(premise)
     page.get_by_label("Hypothesis", exact=True).first.fill(hypothesis)
     page.keyboard.press("Control+Enter")
+
+
+def ask_of_bread(page: Page) -> None:
+    """Runs a commonsense question; it is in the training split."""
+    page.get_by_label("Question").first.fill("What do you use to cut bread?")
+    page.get_by_label("Choice 1").first.fill("a knife")
+    page.get_by_label("Choice 2").first.fill("a pillow")
+    page.get_by_role("button", name="Run").click()
 
 
 def verdict(page: Page):
@@ -32,7 +42,17 @@ def open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
 
 
-def test_probe_flag_retrain_promote_probe(page: Page, picture: Callable[[Page, str], None]) -> None:
+def start_run(page: Page, short: bool = True) -> None:
+    """A short run repairs one correction; the preset's breaks less and takes minutes."""
+    if short:
+        page.get_by_role("button", name="Advanced").click()
+        page.get_by_label("Least steps").fill("60")
+        page.get_by_label("Retention rows").fill("80")
+    page.get_by_role("button", name="Retrain", exact=True).click()
+
+
+def test_probe_flag_retrain_promote_probe(own_page: Page, picture: Callable[[Page, str], None]) -> None:
+    page = own_page
     ask(page, *SWAP)
     expect(verdict(page)).to_contain_text("entailment")
     page.get_by_role("button", name="Show the words that count").click()
@@ -52,7 +72,7 @@ def test_probe_flag_retrain_promote_probe(page: Page, picture: Callable[[Page, s
 
     open_tab(page, "Retrain")
     expect(page.get_by_text("role swap and word order")).to_be_visible()
-    page.get_by_role("button", name="Retrain", exact=True).click()
+    start_run(page, short=not SCREENSHOTS)
     expect(page.locator("#run-status")).to_contain_text("nli-1")
     expect(page.locator("#run-status .pill")).to_have_text("done", timeout=RETRAIN_LIMIT_MS)
     expect(page.get_by_text("1 of 1")).to_be_visible()
@@ -84,6 +104,7 @@ def test_probe_flag_retrain_promote_probe(page: Page, picture: Callable[[Page, s
 
 
 def test_twins_of_a_correction_are_judged_with_one_key_each(page: Page, picture: Callable[[Page, str], None]) -> None:
+    sign_as(page, "cleo")
     ask(page, *SWAP)
     expect(verdict(page)).to_contain_text("entailment")
     page.get_by_role("button", name="Wrong").click()
@@ -102,16 +123,17 @@ def test_twins_of_a_correction_are_judged_with_one_key_each(page: Page, picture:
         page.keyboard.press("Enter")
         expect(twins).to_contain_text(f"{count} of 8 kept" if count < 8 else "All judged")
     open_tab(page, "Review")
+    show_verdicts_of(page, "cleo")
     expect(page.get_by_text("1 to 9 of 9.")).to_be_visible()
     open_tab(page, "Probe")
     page.get_by_role("button", name="Run").click()
     expect(twins).to_be_hidden()
 
 
-def test_what_was_chosen_last_stays_and_what_was_flagged_is_told(page: Page, app: App) -> None:
+def test_what_was_chosen_last_stays_and_what_was_flagged_is_told(page: Page, shared_app: App) -> None:
     name = page.locator("#annotator input, #annotator textarea")
-    name.fill("bea")
-    ask(page, *SWAP)
+    sign_as(page, "bea")
+    ask(page, *CHASE)
     expect(verdict(page)).to_contain_text("entailment")
     page.get_by_role("button", name="Wrong").click()
     page.get_by_role("radio", name="contradiction").check()
@@ -121,21 +143,21 @@ def test_what_was_chosen_last_stays_and_what_was_flagged_is_told(page: Page, app
     expect(page.get_by_text("Saved as a correction")).to_be_visible()
     for reloaded in (False, True):
         if reloaded:
-            visit(page, app)
+            visit(page, shared_app)
         expect(name).to_have_value("bea")
-        ask(page, "The singer followed the baker.", "The baker followed the singer.")
+        ask(page, *SWAP)
         expect(verdict(page)).to_contain_text("entailment")
         page.get_by_role("button", name="Wrong").click()
         expect(page.get_by_role("radio", name="contradiction")).to_be_checked()
         expect(page.get_by_label("Blind-spot category")).to_have_value("role swap and word order")
 
-    page.get_by_label("Premise", exact=True).first.fill(SWAP[0])
-    page.get_by_label("Hypothesis", exact=True).first.fill("The burglar followed a chemist.")
+    page.get_by_label("Premise", exact=True).first.fill(CHASE[0])
+    page.get_by_label("Hypothesis", exact=True).first.fill("The baker followed a singer.")
     expect(page.locator("#probe-alike")).to_contain_text("You flagged nearly the same already")
-    page.get_by_label("Hypothesis", exact=True).first.fill(SWAP[1])
+    page.get_by_label("Hypothesis", exact=True).first.fill(CHASE[1])
     expect(page.locator("#probe-alike")).to_contain_text("You flagged this very example already")
     page.get_by_role("button", name="Open it").click()
-    expect(page.locator("#review-editor").first).to_contain_text(SWAP[0])
+    expect(page.locator("#review-editor").first).to_contain_text(CHASE[0])
     expect(page.get_by_text("1 to 1 of 1.")).to_be_visible()
 
 
@@ -149,14 +171,12 @@ def test_every_task_answers_and_a_flag_can_be_undone(page: Page) -> None:
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Right", exact=True)).to_be_visible()
     open_tab(page, "Review")
+    page.get_by_label("Search").fill("warm funny clever")
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
 
     open_tab(page, "Probe")
     page.get_by_role("radio", name="Commonsense").check()
-    page.get_by_label("Question").first.fill("What do you use to cut bread?")
-    page.get_by_label("Choice 1").first.fill("a knife")
-    page.get_by_label("Choice 2").first.fill("a pillow")
-    page.get_by_role("button", name="Run").click()
+    ask_of_bread(page)
     expect(page.locator("#answer .bar")).to_have_count(2)
 
 
@@ -209,7 +229,8 @@ def test_review_imports_finds_edits_and_deletes(page: Page, tmp_path: Path) -> N
     assert [row["hypothesis"] for row in exported] == ["A tourist saw the comet."]
 
 
-def test_a_flag_and_a_running_job_survive_kill_9(page: Page, app: App) -> None:
+def test_a_flag_and_a_running_job_survive_kill_9(own_page: Page, app: App) -> None:
+    page = own_page
     ask(page, *SWAP)
     expect(verdict(page)).to_contain_text("entailment")
     page.get_by_role("button", name="Wrong").click()
@@ -220,9 +241,7 @@ def test_a_flag_and_a_running_job_survive_kill_9(page: Page, app: App) -> None:
     app.start()
     page = visit_again(page, app)
     open_tab(page, "Retrain")
-    page.get_by_role("button", name="Advanced").click()
-    page.get_by_label("Least steps").fill("60")  # that it goes on is what counts here
-    page.get_by_role("button", name="Retrain", exact=True).click()
+    start_run(page)
     expect(page.locator("#run-status")).to_contain_text("loading the model")
     app.kill()
     app.start()
@@ -233,9 +252,8 @@ def test_a_flag_and_a_running_job_survive_kill_9(page: Page, app: App) -> None:
 
 
 def test_a_run_is_cancelled(page: Page) -> None:
-    page.get_by_label("Premise", exact=True).first.fill(SWAP[0])
-    page.get_by_label("Hypothesis", exact=True).first.fill(SWAP[1])
-    page.get_by_role("button", name="Run").click()
+    page.get_by_role("radio", name="Commonsense").check()
+    ask_of_bread(page)
     page.get_by_role("button", name="Right", exact=True).click()
     expect(page.get_by_text("Confirmed;")).to_be_visible()
     open_tab(page, "Retrain")

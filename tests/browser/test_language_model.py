@@ -24,7 +24,8 @@ def app(tmp_path: Path, tiny_lm: Path) -> Iterator[App]:
     yield from running(tmp_path, "--model", f"sentiment={tiny_lm}")
 
 
-def test_probe_correct_retrain_promote(page: Page, tmp_path: Path, picture: Callable[[Page, str], None]) -> None:
+def test_probe_correct_retrain_promote(own_page: Page, tmp_path: Path, picture: Callable[[Page, str], None]) -> None:
+    page = own_page
     taught = [text for text in TEXTS if TASKS["sentiment"].split_of({"text": text}) == "train"][:20]
     page.get_by_role("radio", name="Sentiment").check()
     page.get_by_label("Text", exact=True).fill(taught[0])
@@ -49,8 +50,9 @@ def test_probe_correct_retrain_promote(page: Page, tmp_path: Path, picture: Call
 
     open_tab(page, "Retrain")
     page.get_by_role("button", name="Advanced").click()
-    page.get_by_label("Least steps").fill("60")  # a language model's steps are slow, and 20 rows are soon learnt
+    page.get_by_label("Least steps").fill("40")  # a language model's steps are slow, and 20 rows are soon learnt
     page.get_by_role("textbox", name="Siblings and contrasts").fill("200")
+    page.get_by_label("Retention rows").fill("40")
     page.get_by_label("Lesson rows").fill("0")
     page.get_by_role("button", name="Retrain", exact=True).click()
     expect(page.locator("#run-status .pill")).to_have_text("done", timeout=RETRAIN_LIMIT_MS)
