@@ -46,7 +46,7 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=330):
             news = gr.HTML()
-            form = build_recipe_form()
+            form = build_recipe_form(task, tab)
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
             build_inoculation(lab, task, annotator, tab, timer)
         with gr.Column(scale=7, min_width=420):
