@@ -50,7 +50,7 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
             build_inoculation(lab, task, annotator, tab, timer)
         with gr.Column(scale=7, min_width=420):
-            chosen = gr.Dropdown([], label="Run", elem_id="retrain-run", filterable=False)
+            chosen = gr.Dropdown([], label="Training run", elem_id="retrain-run", filterable=False)
             status = gr.HTML(NO_JOB)
             cancel = gr.Button("Cancel", visible=False, elem_id="retrain-cancel")
             curve = gr.Plot(show_label=False, visible=False)

@@ -138,7 +138,9 @@ def history_html(rows: list[dict[str, Any]]) -> str:
 
 
 def overrode(row: dict[str, Any]) -> str:
-    return f'<br><span class="hint">overrode: {escape(row["overrode"])}</span>' if row["overrode"] else ""
+    if not row["overrode"]:
+        return ""
+    return f'<br><span class="hint">{t("overrode: {reasons}", reasons=escape(row["overrode"]))}</span>'
 
 
 def show_card(lab: Lab, version_id: str | None) -> str:
@@ -151,7 +153,7 @@ def show_card(lab: Lab, version_id: str | None) -> str:
             lambda match: inline_image(folder, match), (folder / "README.md").read_text(encoding="utf-8")
         )
     except OSError:
-        return f"`{version_id}` carries no card."
+        return t("`{version}` carries no card.", version=version_id)
 
 
 def inline_image(folder: Path, match: re.Match[str]) -> str:
