@@ -14,7 +14,7 @@ from components import highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.languages import t
-from components.origins import rule_text
+from components.stored import rule_text
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
 from data.tasks import Example, Task, get_task
 from data.tasks.base import MAX_CHOICES

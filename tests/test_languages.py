@@ -18,8 +18,8 @@ from components.context import Lab
 from components.filter_form import NOTHING_CHOSEN
 from components.languages import SOURCE, browser_language, catalogue, named, pieces, speaking, t
 from components.languages.page import SPEAKING, TEXTS
-from components.origins import MADE, origin_text, rule_text
 from components.span_marks import explained_spans
+from components.stored import SHAPES, rule_text, stored_text
 from data.examples import flag_example
 from data.seed import seed_rows
 from data.tasks import TASKS
@@ -178,6 +178,7 @@ def test_texts_are_said_in_the_language_that_is_spoken():
         assert t('<div class="empty"><b>No answer yet</b>x &lt; y</div>') == (
             '<div class="empty"><b>尚无答案</b>x &lt; y</div>'
         )
+        assert t("<b>label</b> <code>label</code>") == "<b>标签</b> <code>label</code>"
         assert t("{count} rows", count=3) == "3 行"
         assert t("What no catalogue has") == "What no catalogue has"
         assert named(["negation"]) == [("否定", "negation")]
@@ -309,14 +310,17 @@ def test_twins_of_the_gallery_name_their_rules_in_chinese(name):
         assert [rule for rule in used if re.search("[A-Za-z]", rule_text(rule))] == []
 
 
-def test_the_origin_of_a_row_is_said_in_chinese():
+def test_what_the_store_says_is_said_in_chinese():
     with speaking("zh"):
-        assert origin_text("sibling of verdict 3: names+verbs") == "判定 3 的同类句：名字+动词"
-        assert origin_text("counterfactual: other noun throughout") == "反事实例：换一个名词 各处"
-        assert origin_text("suite role_swap") == "测试集 role_swap"
-        assert origin_text("second look") == "复核"
-        assert origin_text("somebody's own") == "somebody's own"
-    for text in MADE:
+        assert stored_text("sibling of verdict 3: names+verbs") == "判定 3 的同类句：名字+动词"
+        assert stored_text("counterfactual: other noun throughout") == "反事实例：换一个名词 各处"
+        assert stored_text("suite role_swap") == "测试集 role_swap"
+        assert stored_text("second look") == "复看"
+        assert stored_text("somebody's own") == "somebody's own"
+        assert stored_text("rollback of nli-v2") == "回退 nli-v2"
+        reason = "accuracy on contrasts of the corrections fell by 27.5 points (at most 5)"
+        assert stored_text(reason) == "更正的对照句准确率下降 27.5 个百分点（至多 5）"
+    for text in SHAPES:
         assert all(text in catalogue(language) for language in OTHERS)
 
 
