@@ -78,7 +78,8 @@ def build_recipe_form(task: gr.Radio, tab: gr.Tab) -> RecipeForm:
         gr.HTML('<div class="hint">Empty fields are as the preset has them for this task: the grey value.</div>')
         with gr.Row():
             numbers = [gr.Textbox(label=label, max_lines=1, min_width=120) for name, label in NUMBERS.items()]
-    quiet = {"queue": False, "show_progress": "hidden"}
+    # A change while the one before it is still on its way must not be dropped.
+    quiet = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
     gr.on([tab.select, task.change, size.change], show_usual, [size, task], numbers, **quiet)
     return RecipeForm([size, mix, method, seeds, *numbers], estimate)
 
