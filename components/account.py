@@ -9,6 +9,7 @@ import gradio as gr
 
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data.roles import ACTS, ROLES, acting
 
 ROLE_HELP = "; ".join(
@@ -35,7 +36,7 @@ def show_account(lab: Lab) -> list[Any]:
     if person.name is None:
         return [gr.skip(), gr.update(visible=False)]
     html = (
-        f'<form method="post" action="logout"><span title="{escape(ROLE_HELP)}">{escape(person.role)}</span>'
-        "<button>Log out</button></form>"
+        f'<form method="post" action="logout"><span title="{escape(ROLE_HELP)}">{escape(t(person.role))}</span>'
+        f"<button>{t('Log out')}</button></form>"
     )
     return [gr.update(value=person.name, interactive=False), gr.update(value=html, visible=True)]

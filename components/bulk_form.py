@@ -76,7 +76,10 @@ def show_preview(lab: Lab, act: str, value: str | None, task_name: str, *filters
     if lines:
         html += f'<table class="plain">{t(HEAD)}{lines}</table>'
     if found["refused"]:
-        reasons = "\n".join(f"{n:,} rows cannot: {reason}" for reason, n in found["refused"].items())
+        reasons = "\n".join(
+            t("{count} rows cannot: {reason}", count=f"{n:,}", reason=t(reason))
+            for reason, n in found["refused"].items()
+        )
         html += highlight.problem(reasons)
     plan = {"ids": found["ids"], "act": ACTS[act], "value": value or ""} if count else None
     return [html, gr.update(visible=bool(count), value=t("Change {count} rows", count=f"{count:,}")), plan]

@@ -90,17 +90,21 @@ def preview_import(lab: Lab, task_name: str, path: str | None, annotator: str, s
 
 def import_summary(task: Task, parsed: Parsed, known: int) -> str:
     """How many rows there are of each label, what was renamed, left out and refused."""
-    html = [f"<p><b>{len(parsed.rows):,}</b> rows can be imported, <b>{len(parsed.refused):,}</b> are refused."]
+    good, bad = (f"<b>{len(rows):,}</b>" for rows in (parsed.rows, parsed.refused))
+    words = t("{count} rows can be imported, {refused} are refused.", count=good, refused=bad)
     if known:
-        html.append(f" {known:,} are stored already, or twice in the file, and are left out.")
-    html.append("</p>")
+        words += t(" {count} are stored already, or twice in the file, and are left out.", count=f"{known:,}")
+    html = [f"<p>{words}</p>"]
     if parsed.mapping:
-        renamed = ", ".join(f"{escape(theirs)} as {escape(ours)}" for ours, theirs in parsed.mapping.items())
-        html.append(f'<div class="hint">Read {renamed}.</div>')
+        renamed = ", ".join(
+            t("{theirs} as {ours}", theirs=escape(theirs), ours=escape(ours))
+            for ours, theirs in parsed.mapping.items()
+        )
+        html.append(f'<div class="hint">{t("Read {columns}.", columns=renamed)}</div>')
     labels = Counter(str(task.format_label(row.label)) for row in parsed.rows)
     if labels:
         counts = ", ".join(f"{count:,} {escape(t(label))}" for label, count in labels.most_common())
-        html.append(f'<div class="hint">Labels: {counts}.</div>')
+        html.append(f'<div class="hint">{t("Labels: {counts}.", counts=counts)}</div>')
     return "".join(html) + (highlight.problem(parsed.summary()) if parsed.refused else "")
 
 

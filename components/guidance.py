@@ -12,6 +12,7 @@ from components import figures, highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.languages import t
+from components.report_view import interval_text
 from data.guidance import KINDS, guidance_for, guided
 from data.guided_results import guided_results, save_guided
 from data.suite_results import taught_hashes
@@ -135,9 +136,11 @@ def run_guided_suites(lab: Lab, task_name: str, version_id: str | None, kind: st
         raise ValueError(f"Task {task_name!r} has no suite yet: write one below.")
     predictor, taught = lab.serving.predictor(task_name, version_id), taught_hashes(db, version_id)
     for number, suite in enumerate(suites):
-        yield f'<div class="hint" role="status">{number} of {len(suites)} suites: {escape(suite.name)}</div>'
+        going = t("{count} of {rows} suites: {suite}", count=number, rows=len(suites), suite=escape(suite.name))
+        yield f'<div class="hint" role="status">{going}</div>'
         save_guided(db, task, version_id, run_guided(predictor, suite, kind, taught=taught))
-    yield f'<div class="hint" role="status">{len(suites)} suites without and with guidance.</div>'
+    done = t("{count} suites without and with guidance.", count=len(suites))
+    yield f'<div class="hint" role="status">{done}</div>'
 
 
 @known_errors
@@ -152,7 +155,7 @@ def show_guided(lab: Lab, task_name: str, version_id: str | None, kind: str) -> 
         f"<tr><td>{escape(t(r['category']))}</td><td>{escape(r['suite'].replace('_', ' '))}</td>"
         f'<td class="num">{100 * r["failed"] / r["rows"]:.0f} %</td>'
         f'<td class="num">{100 * r["failed_guided"] / r["rows"]:.0f} %</td>'
-        f'<td class="num">{100 * r["low"]:+.0f} to {100 * r["high"]:+.0f}</td>'
+        f'<td class="num">{interval_text(100 * r["low"], 100 * r["high"])}</td>'
         f"<td>{t(VERDICTS[guidance_verdict(r)])}</td></tr>"
         for r in sorted(rows, key=lambda r: (r["category"], -r["failed"]))
     )

@@ -97,6 +97,11 @@ def bars(names: list[str], probabilities: list[float], colors: Sequence[str] = (
     return "".join(rows)
 
 
+def breakable(name: str) -> str:
+    """A name such as "role_swap", escaped, that may go on in the next line behind each part."""
+    return escape(name).replace("_", "_<wbr>")
+
+
 def visible_space(text: str) -> str:
     """The text with marks in place of its white space."""
     return text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")

@@ -79,7 +79,8 @@ def show_unsure(lab: Lab, task_name: str) -> Any:
         example = rows[place]["example"]
         label = highlight.shorten(highlight.label_text(task, example, one.label), 60)
         text = highlight.one_line(task, example)
-        choices.append((f"{text} — {label}, {100 * max(one.probabilities):.0f} % sure", place))
+        sure = t("{share} % sure", share=f"{100 * max(one.probabilities):.0f}")
+        choices.append((f"{text} — {label}, {sure}", place))
     return gr.update(choices=choices, value=None, visible=True)
 
 

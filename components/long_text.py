@@ -24,6 +24,7 @@ CHOICES = [
 ]
 """What a person chooses between, and its name in `models.long_context`."""
 SHOWN = 12
+WINDOWS = '<tr><th></th><th>window</th><th>says</th><th class="num">sure</th></tr>'
 NEEDLE = (
     '<div class="hint">One sentence decides, hidden at 0 to 100 % of a text of 100 to 5,000 words of plain facts. '
     "The map shows how often the version still finds it.</div>"
@@ -65,13 +66,9 @@ def read_long(lab: Lab, answer: dict[str, Any] | None, pooling: str) -> list[Any
         f'<td class="num">{100 * one.confidence:.0f} %</td></tr>'
         for number, (text, one) in enumerate(found.windows[:SHOWN], 1)
     )
-    table = (
-        f'<table class="plain"><tr><th></th><th>window</th><th>says</th><th class="num">sure</th></tr>{lines}</table>'
-        if lines
-        else ""
-    )
+    table = f'<table class="plain">{t(WINDOWS)}{lines}</table>' if lines else ""
     more = len(found.windows) - SHOWN
-    rest = f'<div class="hint">and {more} more windows</div>' if more > 0 else ""
+    rest = f'<div class="hint">{t("and {count} more windows", count=more)}</div>' if more > 0 else ""
     html = f'<div class="panel">{highlight.said(task, example, said.label, said.probabilities)}{table}{rest}</div>'
     return [html, changed]
 
@@ -103,11 +100,10 @@ def run_needle(lab: Lab, task_name: str, version_id: str | None, pooling: str) -
     predictor = lab.serving.predictor(task_name, version_id)
     cells: list[dict[str, Any]] = []
     total = len(DEPTHS) * len(LENGTHS)
-    yield [f'<div class="hint" role="status">0 of {total} cells</div>', gr.skip()]
+    yield [cells_done(0, total), gr.skip()]
     for cell in needle_cells(predictor, pooling):
         cells.append(cell)
-        status = f'<div class="hint" role="status">{len(cells)} of {total} cells</div>'
-        yield [status, gr.update(value=figures.needle_map(cells), visible=True)]
+        yield [cells_done(len(cells), total), gr.update(value=figures.needle_map(cells), visible=True)]
     right, rows = (sum(cell[name] for cell in cells) for name in ("right", "rows"))
     metrics = {"rows": rows, "right": right, "accuracy": right / rows, "cells": cells}
     add_evaluation(lab.db(), version_id, f"needle, {pooling}", rows, metrics)
@@ -126,8 +122,13 @@ def show_needle(lab: Lab, task_name: str, version_id: str | None, pooling: str) 
     return [needle_summary(metrics), gr.update(value=figures.needle_map(metrics["cells"]), visible=True)]
 
 
+def cells_done(done: int, total: int) -> str:
+    return f'<div class="hint" role="status">{t("{count} of {rows} cells", count=done, rows=total)}</div>'
+
+
 def needle_summary(metrics: dict[str, Any]) -> str:
-    return (
-        f'<div class="hint" role="status">Found in {metrics["right"]} of {metrics["rows"]} texts '
-        f"({100 * metrics['accuracy']:.0f} %).</div>"
+    share = f"{100 * metrics['accuracy']:.0f}"
+    found = t(
+        "Found in {count} of {rows} texts ({share} %).", count=metrics["right"], rows=metrics["rows"], share=share
     )
+    return f'<div class="hint" role="status">{found}</div>'

@@ -11,6 +11,7 @@ import gradio as gr
 from components import highlight
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data.tasks import get_task
 
 ABOUT = (
@@ -100,7 +101,8 @@ def show_tokens(lab: Lab, answer: dict[str, Any] | None, text: str, place: float
     before = "".join(token_texts(predictor, text)[: int(place)])
     names = [highlight.visible_space(token.text) for token in found]
     bars = highlight.bars(names, [token.probability for token in found])
-    return f'<div class="panel"><div class="hint">after “…{escape(before[-60:])}”</div>{bars}</div>'
+    after = t("after “…{text}”", text=escape(before[-60:]))
+    return f'<div class="panel"><div class="hint">{after}</div>{bars}</div>'
 
 
 @known_errors

@@ -9,9 +9,11 @@ import gradio as gr
 
 from components.context import Lab
 from components.errors import known_errors
+from components.languages import t
 from data.tasks import Task, get_task
 from data.versions import list_versions
 
+MADE = "{version} is there; promote it to let it answer."
 PROMPT = (
     '<div class="hint">A language model answers by likelihood: how likely the words of each label are after the '
     "prompt, for each word on average, compared with the prompt with nothing in its slots. Another wording is "
@@ -77,9 +79,7 @@ def save_prompt(lab: Lab, version_id: str | None, prompt: str, answers: str, cal
         template["claim"] = prompt
     else:
         template |= {"prompt": prompt, "calibrated": bool(calibrated)}
-    gr.Info(
-        f"{register_template(lab.settings, lab.db(), version_id, template)} is there; promote it to let it answer."
-    )
+    gr.Info(t(MADE, version=register_template(lab.settings, lab.db(), version_id, template)))
 
 
 def read_answers(task: Task, text: str) -> dict[str, str]:
@@ -123,4 +123,4 @@ def make_zero_shot(lab: Lab, task_name: str, version_id: str | None) -> None:
     if not version_id:
         raise ValueError("Choose an inference version first.")
     made = register_zero_shot(lab.settings, lab.db(), task_name, version_id)
-    gr.Info(f"{made} is there; promote it to let it answer.")
+    gr.Info(t(MADE, version=made))

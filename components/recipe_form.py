@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from data.tasks import Task
+from data.tasks import Task, get_task
 from models.recipe import DATA, METHODS, PRESETS, Recipe, preset
 
 MIXES = (
@@ -61,7 +61,7 @@ class RecipeForm:
     estimate: gr.HTML
 
 
-def build_recipe_form() -> RecipeForm:
+def build_recipe_form(task: gr.Radio, tab: gr.Tab) -> RecipeForm:
     size = gr.Radio([(name.capitalize(), name) for name in PRESETS], value="quick", label="Thoroughness")
     estimate = gr.HTML()
     with gr.Accordion("Advanced", open=False):
@@ -76,13 +76,19 @@ def build_recipe_form() -> RecipeForm:
         seeds = gr.Slider(
             1, MOST_SEEDS, value=1, step=1, label="Seeds", info="One run each; the report tells the spread."
         )
-        gr.HTML('<div class="hint">Empty fields are as the preset has them; grey is the usual value.</div>')
+        gr.HTML('<div class="hint">Empty fields are as the preset has them for this task: the grey value.</div>')
         with gr.Row():
-            numbers = [
-                gr.Textbox(label=label, placeholder=f"{getattr(Recipe(), name):g}", max_lines=1, min_width=120)
-                for name, label in NUMBERS.items()
-            ]
+            numbers = [gr.Textbox(label=label, max_lines=1, min_width=120) for name, label in NUMBERS.items()]
+    # A change while the one before it is still on its way must not be dropped.
+    quiet = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+    gr.on([tab.select, task.change, size.change], show_usual, [size, task], numbers, **quiet)
     return RecipeForm([size, mix, method, seeds, *numbers], estimate)
+
+
+def show_usual(size: str, task_name: str) -> list[Any]:
+    """Updates for the fields of `NUMBERS`: in grey what the preset has for the task; what was typed stays."""
+    usual = preset(size, get_task(task_name))
+    return [gr.update(placeholder=f"{getattr(usual, name):g}") for name in NUMBERS]
 
 
 def read_recipes(task: Task, size: str, mix: str, method: str, seeds: float, *texts: str | None) -> list[Recipe]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from components import highlight
 from components.languages import t
+from components.stored import stored_text
 from data.jobs import ACTIVE
 from data.tasks import Task, get_task
 
@@ -91,7 +92,7 @@ def report_html(job: dict[str, Any], alike: Sequence[dict[str, Any]] = ()) -> st
     report = job["report"]
     html = [f'<div class="panel"><p class="lead">{finding(report)}</p>']
     if report["gate"]:
-        reasons = "; ".join(escape(reason) for reason in report["gate"])
+        reasons = "; ".join(escape(stored_text(reason)) for reason in report["gate"])
         html.append(f'<div class="warn"><b>{t("Held back:")}</b> {reasons}.</div><div style="height:12px"></div>')
     html.append(f'<table class="plain">{t(HEAD)}')
     html += [split_row(name, report["splits"][name]) for name in SPLITS]

@@ -15,6 +15,7 @@ from components.errors import known_errors
 from components.inoculation import build_inoculation
 from components.languages import t
 from components.recipe_form import build_recipe_form, read_recipes
+from components.stored import stored_text
 from components.toast import build_toast, hide_toast, show_toast
 from data import jobs
 from data.examples import select_examples
@@ -46,11 +47,11 @@ def build_retrain(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, 
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=330):
             news = gr.HTML()
-            form = build_recipe_form()
+            form = build_recipe_form(task, tab)
             start = gr.Button("Retrain", variant="primary", elem_id="retrain-start")
             build_inoculation(lab, task, annotator, tab, timer)
         with gr.Column(scale=7, min_width=420):
-            chosen = gr.Dropdown([], label="Run", elem_id="retrain-run", filterable=False)
+            chosen = gr.Dropdown([], label="Training run", elem_id="retrain-run", filterable=False)
             status = gr.HTML(NO_JOB)
             cancel = gr.Button("Cancel", visible=False, elem_id="retrain-cancel")
             curve = gr.Plot(show_label=False, visible=False)
@@ -194,7 +195,10 @@ def show_runs(lab: Lab, task_name: str) -> Any:
 def run_choices(lab: Lab, task_name: str, job_id: str | None) -> Any:
     """The task's runs for the menu, newest first; the newest is chosen where none is named."""
     rows = jobs.list_jobs(lab.db(), task=task_name)
-    choices = [(f"{r['id']} · {r['preset']} · {r['created_at'][:16].replace('T', ' ')}", r["id"]) for r in rows]
+    choices = [
+        (f"{r['id']} · {t(r['preset'].capitalize())} · {r['created_at'][:16].replace('T', ' ')}", r["id"])
+        for r in rows
+    ]
     return gr.update(choices=choices, value=job_id or (rows[0]["id"] if rows else None))
 
 
@@ -272,7 +276,7 @@ def show_promotion(lab: Lab, job_id: str, strength: float) -> list[Any]:
     is_live = live_versions(lab.db()).get(job["task"]) == name
     against = [] if is_live else held_back(lab, job, strength)
     return [
-        gr.update(visible=bool(against), info="; ".join(against)),
+        gr.update(visible=bool(against), info="; ".join(map(stored_text, against))),
         gr.update(
             value=t("{name} is live" if is_live else "Promote {name}", name=name),
             variant="secondary" if against else "primary",

@@ -18,6 +18,7 @@ from components.languages import named, t
 from components.second_look import build_second_look
 from components.span_marks import build_marks, from_marks, to_marks
 from components.steps_panel import build_steps, history_html
+from components.stored import stored_text
 from components.toast import build_toast, hide_toast, show_toast
 from data.examples import archive_verdicts, edit_verdict, get_verdict, unarchive_verdicts
 from data.finding import find_page
@@ -189,7 +190,7 @@ def open_verdict(lab: Lab, verdict_id: int) -> list[Any]:
     parts = [
         f'<div class="panel" style="border:0"><div class="hint">{t("Verdict")} {row["id"]} · '
         f"{escape(row['annotator'])} · {row['created_at'][:16].replace('T', ' ')} UTC · {t('from')} "
-        f"{escape(row['origin'])}</div>"
+        f"{escape(stored_text(row['origin']))}</div>"
     ]
     for field in task.fields:
         value = row["example"][field.name]

@@ -42,7 +42,7 @@ NO_ROWS = highlight.empty("No capability chosen", "Click a cell of the map, or c
 def build_spots(lab: Lab, task: gr.Radio, annotator: gr.Textbox, tab: gr.Tab, door: ProbeDoor) -> None:
     rows = gr.State([])  # the failing rows that are listed
     with gr.Row(equal_height=True):
-        version = gr.Dropdown([], label="Version", scale=4, filterable=False, elem_id="spots-version")
+        version = gr.Dropdown([], label="Version", scale=4, min_width=260, filterable=False, elem_id="spots-version")
         run = gr.Button("Run the suites", variant="primary", scale=2, elem_id="spots-run")
         stop = gr.Button("Stop", scale=1, interactive=False, elem_id="spots-stop")
     progress = gr.HTML()
@@ -134,7 +134,7 @@ def summary_html(results: list[dict[str, Any]], version_id: str | None) -> str:
         return highlight.empty(t("{version} has not run yet", version=version_id), t("Press Run the suites."))
     half = sum(r["rate"] >= 0.5 for r in results)
     lines = [
-        f'<div class="bar"><span class="name">{escape(r["suite"])}</span>'
+        f'<div class="bar"><span class="name">{highlight.breakable(r["suite"])}</span>'
         f'<span class="track" role="img" aria-label="{100 * r["rate"]:.0f} %">'
         f'<span class="fill" style="display:block;width:{100 * r["rate"]:.1f}%;background:{figures.OPPOSE}"></span>'
         f'</span><span class="value">{100 * r["rate"]:.0f} %</span></div>'

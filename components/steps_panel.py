@@ -89,7 +89,7 @@ def undo_mine(lab: Lab, annotator: str) -> list[Any]:
 
 
 def undone_toast(found: dict[str, Any]) -> list[Any]:
-    left = f" {found['left']:,} were changed since and stay." if found["left"] else ""
+    left = t(" {count} were changed since and stay.", count=f"{found['left']:,}") if found["left"] else ""
     return show_toast(t("Undone: {count} rows.", count=f"{found['undone']:,}") + left, found["step"])
 
 

@@ -14,6 +14,7 @@ from components import highlight
 from components.context import Lab
 from components.errors import known_errors
 from components.languages import t
+from components.stored import rule_text
 from data.examples import Answer, archive_verdicts, flag_example, get_verdict
 from data.tasks import Example, Task, get_task
 from data.tasks.base import MAX_CHOICES
@@ -220,7 +221,7 @@ def twins_html(task: Task, state: dict[str, Any]) -> str:
         lines.append(
             f'<li class="{mood}">'
             f"<div>{marked_text(task, row['example'], state['parent'])}{judged}</div>"
-            f'<div class="said">{escape(t(row["relation"]))} · {escape(row["rule"])} · {right}'
+            f'<div class="said">{escape(t(row["relation"]))} · {escape(rule_text(row["rule"]))} · {right}'
             f'{t("model")}: <span class="{wrong}">{said}</span> {sure}</div></li>'
         )
     kept = sum(row["verdict_id"] is not None for row in state["rows"])

@@ -17,6 +17,7 @@ from components.context import Lab
 from components.errors import known_errors
 from components.languages import t
 from components.prompt_form import build_prompt_form, build_zero_shot
+from components.stored import stored_text
 from components.taking import build_taking
 from components.toast import build_toast, hide_toast, show_toast
 from data.versions import (
@@ -109,10 +110,11 @@ def versions_html(rows: list[dict[str, Any]]) -> str:
         cells = []
         for split in ("retention", "contrasts", "siblings", "held_out", "taught"):
             metrics = row["metrics"].get(split)
-            has = metrics and metrics["rows"]
-            cells.append(
-                f"{100 * metrics['accuracy']:.1f} % <span class=hint>of {metrics['rows']}</span>" if has else "·"
-            )
+            if not metrics or not metrics["rows"]:
+                cells.append("·")
+                continue
+            rows_of = t("of {rows}", rows=metrics["rows"])
+            cells.append(f"{100 * metrics['accuracy']:.1f} % <span class=hint>{rows_of}</span>")
         lines.append(
             f"<tr><td>{indent}<b>{escape(row['id'])}</b>{live}</td><td>{escape(t(row['note'] or 'repair'))}</td>"
             f"<td>{row['created_at'][:16].replace('T', ' ')}</td>"
@@ -130,7 +132,7 @@ def versions_html(rows: list[dict[str, Any]]) -> str:
 def history_html(rows: list[dict[str, Any]]) -> str:
     lines = "".join(
         f"<tr><td>{r['created_at'][:19].replace('T', ' ')}</td><td><b>{escape(r['version_id'])}</b></td>"
-        f"<td>{escape(r['promoted_by'])}</td><td>{escape(r['reason'])}{overrode(r)}</td></tr>"
+        f"<td>{escape(r['promoted_by'])}</td><td>{escape(stored_text(r['reason']))}{overrode(r)}</td></tr>"
         for r in rows
     )
     head = t("<tr><th>when (UTC)</th><th>version</th><th>by</th><th>reason</th></tr>")
@@ -138,7 +140,10 @@ def history_html(rows: list[dict[str, Any]]) -> str:
 
 
 def overrode(row: dict[str, Any]) -> str:
-    return f'<br><span class="hint">overrode: {escape(row["overrode"])}</span>' if row["overrode"] else ""
+    if not row["overrode"]:
+        return ""
+    reasons = "; ".join(map(stored_text, row["overrode"].split("; ")))
+    return f'<br><span class="hint">{t("overrode: {reasons}", reasons=escape(reasons))}</span>'
 
 
 def show_card(lab: Lab, version_id: str | None) -> str:
@@ -151,7 +156,7 @@ def show_card(lab: Lab, version_id: str | None) -> str:
             lambda match: inline_image(folder, match), (folder / "README.md").read_text(encoding="utf-8")
         )
     except OSError:
-        return f"`{version_id}` carries no card."
+        return t("`{version}` carries no card.", version=version_id)
 
 
 def inline_image(folder: Path, match: re.Match[str]) -> str:

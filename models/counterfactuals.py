@@ -38,6 +38,16 @@ NEAREST = 3
 SLIPS = 3
 ADDED = 4
 """Tries to add something beside the point."""
+OTHER = {
+    "names": "other name",
+    "nouns": "other noun",
+    "verbs": "other verb",
+    "adjectives": "other adjective",
+    "adverbs": "other adverb",
+    "days": "other day",
+    "colours": "other colour",
+}
+"""By the name of a group of words the rule that puts another one in its place."""
 THROUGHOUT = "throughout"
 GENDER, SLIP, BESIDE = "other gender", "slip of the finger", "beside the point"
 PLURAL_QUANTIFIERS = ("all", "most", "many", "some", "few", "no")
@@ -158,7 +168,7 @@ def _distance(before: Texts, after: Texts) -> int:
 def _word_swaps(texts: Texts, nearest: Nearest) -> Iterator[tuple[Texts, str]]:
     """A word of the lexicon for its nearest in the encoder, of the same class and form: in one place, and in all."""
     for group in fitting_groups(texts):
-        rule = f"other {label_of(group).removesuffix('s')}"
+        rule = OTHER[label_of(group)]
         for target in nearest(group.lemma, targets_for(group, texts))[:NEAREST]:
             stand_in = STANDS_IN.get(group.word_class, group.word_class)
             changes = {place: inflect(stand_in, target, e.form) or target for place, e in group.places.items()}

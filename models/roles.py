@@ -54,10 +54,13 @@ def role_pairs(premise: str, hypothesis: str) -> Iterator[tuple[str, str, int, s
         yield premise, *put_back
     for fact in told:
         yield premise, _without_doer(fact), ENTAILMENT, "what was done"
-        for voice, rule in ((_in_active, "who did it"), (_in_passive, "who did it, in the passive")):
+        for voice, rule, swapped in (
+            (_in_active, "who did it", "who did it, roles swapped"),
+            (_in_passive, "who did it, in the passive", "who did it, in the passive, roles swapped"),
+        ):
             yield premise, voice(fact), ENTAILMENT, rule
             if _one_way(told, fact):
-                yield premise, voice(fact.swapped()), NEUTRAL, f"{rule}, roles swapped"
+                yield premise, voice(fact.swapped()), NEUTRAL, swapped
 
 
 def _one_way(told: list[Fact], fact: Fact) -> bool:

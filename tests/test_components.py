@@ -21,13 +21,13 @@ from components import (
     versions,
 )
 from components.failure_map import STILL_WRONG, fixed_in
-from components.recipe_form import NUMBERS, read_recipes
+from components.recipe_form import NUMBERS, read_recipes, show_usual
 from components.task_form import fill_form, input_count, read_form
 from data import jobs
 from data.queries import Filters, find_verdicts
 from data.tasks import TASKS
 from data.versions import live_version, promotion_history
-from models.recipe import preset
+from models.recipe import PRESETS, preset
 from models.worker import run_worker
 from tests.conftest import nli, premises
 
@@ -60,6 +60,16 @@ def test_the_recipe_form_is_the_preset_with_what_was_set():
         read_recipes(TASKS["nli"], *plan("replay", label_smoothing=3))
     with pytest.raises(ValueError, match="Frozen layers: expected a whole number; found 'two'"):
         read_recipes(TASKS["nli"], *plan("replay", frozen_layers="two"))
+
+
+@pytest.mark.parametrize("size", PRESETS)
+@pytest.mark.parametrize("task", TASKS)
+def test_a_field_left_empty_is_as_its_grey_value_says(size, task):
+    usual = {name: update["placeholder"] for name, update in zip(NUMBERS, show_usual(size, task), strict=True)}
+    empty = [size, "phenomenon", "lora", 1, *[""] * len(NUMBERS)]
+    typed = [*empty[:4], *usual.values()]
+    assert read_recipes(TASKS[task], *typed) == read_recipes(TASKS[task], *empty) == [preset(size, TASKS[task])]
+    assert all(set(update) == {"placeholder", "__type__"} for update in show_usual(size, task))  # no typed value
 
 
 def test_runs_that_differ_in_the_seed_tell_the_spread(lab, monkeypatch):

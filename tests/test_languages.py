@@ -2,10 +2,12 @@
 
 import ast
 import importlib
+import inspect
 import json
 import re
 import string
 from collections.abc import Iterator
+from types import ModuleType
 
 import gradio as gr
 import pytest
@@ -17,8 +19,12 @@ from components.filter_form import NOTHING_CHOSEN
 from components.languages import SOURCE, browser_language, catalogue, named, pieces, speaking, t
 from components.languages.page import SPEAKING, TEXTS
 from components.span_marks import explained_spans
+from components.stored import SHAPES, rule_text, stored_text
 from data.examples import flag_example
+from data.seed import seed_rows
 from data.tasks import TASKS
+from models import contrasts, counterfactuals, entities, siblings, substitution, turned
+from models.twins import offer_twins
 from settings import LANGUAGES, PROJECT, Settings, read_settings
 from tests.conftest import nli
 from tests.test_figures import DRAWN
@@ -105,6 +111,29 @@ def names() -> Iterator[str]:
         yield from (task.title, *task.labels, *task.categories, *(f.title for f in task.fields if f.kind == "text"))
 
 
+def rules() -> Iterator[str]:
+    """The names of rules: in the modules that make rows they end what is yielded, or are given to `rule`.
+
+    What is shorter than seven letters there is a word of an example.
+    """
+    modules = [contrasts, turned, counterfactuals]
+    modules += [one for one in vars(contrasts).values() if isinstance(one, ModuleType)]
+    for module in modules:
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            parts: list[ast.AST] = []
+            if isinstance(node, ast.Tuple) and node.elts and not isinstance(node.elts[0], ast.Constant):
+                parts = node.elts[1:]
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "rule":
+                parts = list(_shown(node.value))
+            for part in parts:
+                text = getattr(module, part.id, None) if isinstance(part, ast.Name) else getattr(part, "value", None)
+                if isinstance(text, str) and re.fullmatch("[a-z][a-z ,']{6,}", text):
+                    yield text
+    yield from (entities.SWAPPED, entities.FRAMED, siblings.REORDERED, "numbers")
+    yield from (*substitution.LABELS.values(), *counterfactuals.OTHER, *counterfactuals.OTHER.values())
+    yield counterfactuals.THROUGHOUT
+
+
 def test_each_language_is_one_file():
     files = {path.stem for path in (PROJECT / "components" / "languages").glob("*.json")}
     assert files == set(OTHERS)
@@ -149,6 +178,7 @@ def test_texts_are_said_in_the_language_that_is_spoken():
         assert t('<div class="empty"><b>No answer yet</b>x &lt; y</div>') == (
             '<div class="empty"><b>尚无答案</b>x &lt; y</div>'
         )
+        assert t("<b>label</b> <code>label</code>") == "<b>标签</b> <code>label</code>"
         assert t("{count} rows", count=3) == "3 行"
         assert t("What no catalogue has") == "What no catalogue has"
         assert named(["negation"]) == [("否定", "negation")]
@@ -262,6 +292,36 @@ def test_a_rows_history_names_what_is_ours_and_leaves_a_note_alone(settings):
     told = lab.bind(steps_panel.history_html)(verdict)
     assert "类别: <s>其他</s> 否定" in told
     assert "备注: <s></s> Right" in told
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_rule_has_a_name(language):
+    found = set(rules())
+    assert {"who did it, in the passive, roles swapped", "known for claimed", contrasts.FEWER, "negated"} <= found
+    assert sorted(found - catalogue(language).keys()) == []
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_twins_of_the_gallery_name_their_rules_in_chinese(name):
+    task = TASKS[name]
+    cases = [(row["example"], row["label"]) for row in seed_rows(task, "gallery")]
+    used = {twin.rule for example, label in cases for twin in offer_twins(task, example, label)}
+    with speaking("zh"):
+        assert [rule for rule in used if re.search("[A-Za-z]", rule_text(rule))] == []
+
+
+def test_what_the_store_says_is_said_in_chinese():
+    with speaking("zh"):
+        assert stored_text("sibling of verdict 3: names+verbs") == "判定 3 的同类句：名字+动词"
+        assert stored_text("counterfactual: other noun throughout") == "反事实例：换一个名词 各处"
+        assert stored_text("suite role_swap") == "测试集 role_swap"
+        assert stored_text("second look") == "复看"
+        assert stored_text("somebody's own") == "somebody's own"
+        assert stored_text("rollback of nli-v2") == "回退 nli-v2"
+        reason = "accuracy on contrasts of the corrections fell by 27.5 points (at most 5)"
+        assert stored_text(reason) == "更正的对照句准确率下降 27.5 个百分点（至多 5）"
+    for text in SHAPES:
+        assert all(text in catalogue(language) for language in OTHERS)
 
 
 def test_where_to_hunt_is_said_in_chinese():

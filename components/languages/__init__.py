@@ -20,6 +20,8 @@ from settings import LANGUAGES
 
 SOURCE = "en"
 _TAG = re.compile(r"(<[^>]*>)")
+VERBATIM = ("<code>", "<kbd>")
+"""What these tags hold is the same in every language: a name in a file or on a command line, a key."""
 _language: ContextVar[str] = ContextVar("language", default=SOURCE)
 
 
@@ -53,7 +55,8 @@ def speaking(language: str) -> Iterator[None]:
 def t(text: str, /, **values: Any) -> str:
     """The text in the language that is spoken, `{names}` in it filled with the values.
 
-    Of HTML each text between tags is looked up by itself. What no catalogue has stays as it is.
+    Of HTML each text between tags is looked up by itself, but for what is typed as it stands (`code`, `kbd`). What no
+    catalogue has stays as it is.
     """
     said = put(text, catalogue(_language.get()))
     return said.format(**values) if values else said
@@ -76,7 +79,9 @@ def put(text: str, known: dict[str, str]) -> str:
     if "<" not in text:
         return _replace(text, text, known)
     parts = _TAG.split(text)
-    parts[::2] = [_replace(part, unescape(part), known) for part in parts[::2]]
+    for i in range(0, len(parts), 2):
+        if i == 0 or parts[i - 1] not in VERBATIM:
+            parts[i] = _replace(parts[i], unescape(parts[i]), known)
     return "".join(parts)
 
 

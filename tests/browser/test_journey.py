@@ -262,6 +262,20 @@ def test_a_run_is_cancelled(page: Page) -> None:
     expect(page.locator("#run-status .pill")).to_have_text("cancelled")
 
 
+def test_grey_values_follow_preset_and_task_and_leave_what_was_typed(page: Page) -> None:
+    open_tab(page, "Retrain")
+    page.get_by_role("button", name="Advanced").click()
+    epochs, lessons = page.get_by_label("Epochs"), page.get_by_label("Lesson rows")
+    expect(epochs).to_have_attribute("placeholder", "2")
+    expect(lessons).to_have_attribute("placeholder", "0")
+    epochs.fill("7")
+    page.get_by_role("radio", name="Balanced").check()
+    expect(epochs).to_have_attribute("placeholder", "3")
+    page.get_by_role("radio", name="Sentiment").check()
+    expect(lessons).to_have_attribute("placeholder", "500")
+    expect(epochs).to_have_value("7")
+
+
 def test_failing_rows_of_a_suite_become_corrections(page: Page, picture: Callable[[Page, str], None]) -> None:
     page.get_by_role("radio", name="Sentiment").check()
     open_tab(page, "Blind spots")
