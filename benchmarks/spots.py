@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -82,7 +83,8 @@ def repair_all(settings: Settings, task: Task, preset: str, count: int, near: in
     ]
     flag(settings, db, task, starter, failed, count, near)
     seconds, job = time_retrain(settings, db, task, preset)
-    job = get_job(db, job["id"])
+    while "dial" not in (job := get_job(db, job["id"]))["report"]:  # scored after the job's end
+        time.sleep(1)
     after, best = run_all(settings, db, task, job["version_id"]), job["report"]["dial"]["best"]
     shown = {"before": before, "retrained": after}
     if best is not None and best < 1:

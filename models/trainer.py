@@ -23,6 +23,8 @@ from models.resuming import Checkpoints, SeededLengths
 BATCH = 64
 LEAST_FALL = 0.01
 """A loss (nats) that fell by less has not fallen."""
+SWINGS = 0.5
+"""For this share of a run's steps the rate is so high that the loss on twins swings: no check counts yet."""
 PLAIN = Recipe()
 
 
@@ -150,7 +152,7 @@ class Ranks(TrainerCallback):
 
 
 class EarlyStopping(TrainerCallback):
-    """Ends a run whose loss on held-out twins no longer falls, and puts the weights of the best check back.
+    """Ends a run whose loss on held-out twins no longer falls in its second half; the best check's weights count.
 
     Kept in memory: an adapter is small, and a check then costs no more than its forward passes.
     """
@@ -173,7 +175,7 @@ class EarlyStopping(TrainerCallback):
             self.best, self.waited = self.loss, 0
             self.weights = [p.detach().clone() for p in self.trained()]
             return
-        self.waited += 1
+        self.waited += state.global_step >= SWINGS * state.max_steps
         control.should_training_stop |= self.waited >= self.recipe.patience
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
