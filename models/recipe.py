@@ -49,7 +49,7 @@ class Recipe:
     """Share of the words that are hidden behind the mask token, anew each time a row is seen."""
     max_tokens: int = 256
     patience: int = 0
-    """Ends a run in its second half once the loss on held-out twins has not fallen for so many checks, and takes the
+    """Ends a run in its last quarter once the loss on held-out twins has not fallen for so many checks, and takes the
     weights of the best one. 0: never."""
     check_steps: int = 25
     """Steps from one check to the next."""

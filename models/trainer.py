@@ -23,8 +23,9 @@ from models.resuming import Checkpoints, SeededLengths
 BATCH = 64
 LEAST_FALL = 0.01
 """A loss (nats) that fell by less has not fallen."""
-SWINGS = 0.5
-"""For this share of a run's steps the rate is so high that the loss on twins swings: no check counts yet."""
+SWINGS = 0.75
+"""For this share of a run's steps the rate is so high that the loss on twins swings: no check counts yet. What a
+lucky one of them leaves behind are weights that have not settled."""
 PLAIN = Recipe()
 
 
@@ -152,7 +153,7 @@ class Ranks(TrainerCallback):
 
 
 class EarlyStopping(TrainerCallback):
-    """Ends a run whose loss on held-out twins no longer falls in its second half; the best check's weights count.
+    """Ends a run whose loss on held-out twins no longer falls in its last quarter; the best check's weights count.
 
     Kept in memory: an adapter is small, and a check then costs no more than its forward passes.
     """
@@ -171,11 +172,13 @@ class EarlyStopping(TrainerCallback):
         if state.global_step % self.recipe.check_steps and not last:
             return
         self.loss = self.measure()
+        if state.global_step < SWINGS * state.max_steps:
+            return
         if self.loss < self.best - LEAST_FALL:
             self.best, self.waited = self.loss, 0
             self.weights = [p.detach().clone() for p in self.trained()]
             return
-        self.waited += state.global_step >= SWINGS * state.max_steps
+        self.waited += 1
         control.should_training_stop |= self.waited >= self.recipe.patience
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

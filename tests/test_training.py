@@ -14,14 +14,14 @@ from safetensors.torch import load_file, save_file
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.adapters import halve_frozen_weights, trainable_model
-from models.batches import TrainingError, collate_rows, hide_words, read_rows
+from models.batches import Rows, TrainingError, collate_rows, hide_words, read_rows
 from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_rows
 from models.heads import make_head
 from models.merged import compute_merged
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe, parse_options, preset
 from models.registry import STARTERS
-from models.trainer import loss_of
+from models.trainer import loss_of, twins_loss
 from models.training import train
 from settings import PROJECT
 from tests.conftest import build_tiny, rows_of
@@ -245,19 +245,19 @@ def test_more_frozen_layers_than_there_are_is_refused(job):
 
 
 def test_a_run_stops_where_held_out_twins_get_worse_and_keeps_the_best_weights(job):
-    """The twins' labels contradict what is trained on: the first check is the best one. 60 steps are made anyway."""
+    """The twins' labels contradict what is trained on. Of 120 steps 90 are made anyway, while the rate is high."""
     rows = rows_of()
     against = [{**row, "label": (row["label"] + 1) % 3} for row in rows]
-    folder = job(rows, epochs=60, batch_size=4, patience=2, check_steps=5)
+    folder = job(rows, epochs=60, batch_size=4, patience=2, check_steps=5, precision="fp32")
     write_rows(folder / "twins.jsonl", against)
-    training = read_card(train(folder, "cpu"))["training"]
-    assert training["steps"] == 65
+    assert 90 < read_card(train(folder, "cpu"))["training"]["steps"] < 120
     progress = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
-    losses = [row["twins_loss"] for row in progress if "twins_loss" in row]
-    assert losses[0] == min(losses) < losses[-1]
-    unstopped = train(job(rows, folder="five", epochs=2.5, batch_size=4, learning_rate=5e-3), "cpu")
-    assert right(folder / "version") <= right(unstopped) + 2  # five steps' weights, not sixty-five
-    assert right(train(job(rows, folder="all", epochs=60, batch_size=4), "cpu")) == 8
+    checked = [row["twins_loss"] for row in progress if row["step"] > 90]
+    assert checked[0] < checked[-1]
+    kept, held = Predictor.load(folder / "version"), read_rows(folder / "twins.jsonl", TASK)
+    twins = Rows(held, kept.encode([row["example"] for row in held]))
+    loss = twins_loss(kept.model, kept.head, twins, torch.device("cpu"), bf16=False)
+    assert loss == pytest.approx(min(checked), rel=0.01)  # of the best check, not the last
 
 
 def test_a_run_whose_twins_improve_makes_all_its_steps(job):
