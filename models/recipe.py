@@ -69,7 +69,7 @@ class Recipe:
     min_steps: int = 0
     """Few rows are gone over more often than `epochs` until so many steps are made."""
     retention_rows: int = 320
-    """How many retention rows are mixed in; where the task has fewer, some come more than once."""
+    """How many retention rows are mixed in."""
     distillation: float = 1.0
     """Weight of the divergence on a distilled row."""
 
@@ -146,14 +146,14 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-KEEPING: dict[str, Any] = {"distillation": 3, "trimmed": 0.5}
+KEEPING: dict[str, Any] = {"retention_rows": 320, "distillation": 3, "trimmed": 0.5}
 PRESETS: dict[str, Recipe] = {
-    "quick": Recipe(epochs=2, min_steps=300, variants=1600, lessons=400, retention_rows=320, **KEEPING),
+    "quick": Recipe(epochs=2, min_steps=300, variants=1600, lessons=400, **KEEPING),
     "balanced": Recipe(
-        epochs=3, min_steps=400, patience=3, variants=2000, lessons=500, retention_rows=400, **KEEPING
+        epochs=3, min_steps=400, patience=3, variants=2000, lessons=500, **KEEPING
     ),
     "thorough": Recipe(
-        epochs=5, min_steps=800, patience=3, variants=4000, lessons=1000, retention_rows=800, **KEEPING
+        epochs=5, min_steps=800, patience=3, variants=4000, lessons=1000, **KEEPING
     ),
 }
 

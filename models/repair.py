@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
-from itertools import cycle, islice, zip_longest
+from itertools import zip_longest
 from typing import Any
 
 from data.examples import Selection
@@ -42,7 +42,7 @@ def count_rows(task: Task, n_taught: int, recipe: Recipe) -> int:
     """About how many rows `training_rows` gives for that many examples; exact where there are no siblings."""
     if recipe.data == "corrections":
         return n_taught
-    retention = recipe.retention_rows if retention_split(task)[0] else 0
+    retention = min(recipe.retention_rows, len(retention_split(task)[0]))
     if recipe.data == "phenomenon":
         made = min(recipe.variants // _cost(task), 2 * MOST_VARIANTS * n_taught)
         return retention + n_taught + made + (recipe.lessons // _cost(task) if load_lessons(task) else 0)
@@ -87,8 +87,7 @@ def training_rows(
         rows = [row for row in made if (key := task.content_hash(row)) in own or key not in kept_out]
     retention = retention_split(task)[0]
     rng = random.Random(recipe.seed)
-    again = rng.sample(retention, len(retention))
-    for row in islice(cycle(again), recipe.retention_rows):
+    for row in rng.sample(retention, min(recipe.retention_rows, len(retention))):
         rows.append({**row["example"], "label": row["label"], "distil": recipe.data != "replay"})
     rng.shuffle(rows)
     return rows

@@ -77,14 +77,6 @@ def test_retention_rows_are_distilled_unless_replayed():
         assert [row["distil"] for row in rows if "distil" in row] == [distilled] * 25
 
 
-def test_retention_rows_come_again_where_the_task_has_fewer():
-    known = len(retention_split(TASK)[0])
-    rows = training_rows(TASK, taught("correction"), Recipe(data="distilled", retention_rows=2 * known + 3))
-    times = Counter(TASK.content_hash(row) for row in rows if "distil" in row)
-    assert sorted(times.values()) == [2] * (known - 3) + [3] * 3
-    assert count_rows(TASK, 1, Recipe(data="distilled", retention_rows=2 * known + 3)) == len(rows)
-
-
 def test_what_no_rule_fits_stands_in_the_rows_several_times():
     odd = nli("Zzyx qua plim.", "Plim qua zzyx.")
     rows = training_rows(TASK, taught("confirmation", example=odd), Recipe(retention_rows=0))
