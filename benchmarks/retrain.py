@@ -32,9 +32,10 @@ from models.job_folder import prepare
 from models.predictor import Predictor
 from models.registry import folder_of, prepare_workspace
 from models.retraining import request_retrain
+from models.worker import worker_lives
 from settings import PROJECT, Settings
 
-POLL_S = 0.02
+POLL_S = 0.2
 PARTS = {
     "waiting": "worker's start",
     "loading": "child's start to its first step",
@@ -118,14 +119,18 @@ def train_once(folder: Path, device: str) -> dict[str, Any]:
 
 
 def compare_precisions(settings: Settings, db: Database, job: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row for each device and number format: the same job folder, trained anew."""
+    """One row for each device, way and number format: the same job folder, as often over the same rows.
+
+    `full` in float32 is what the Hugging Face Trainer does unless told otherwise.
+    """
     parent = folder_of(settings, db, job["parent_id"])
     table = []
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        for precision in ("fp32", "bf16"):
-            folder = settings.jobs / f"{job['id']}-{device}-{precision}"
-            prepare(settings, db, {**job, "recipe": {**job["recipe"], "precision": precision}}, folder, parent)
-            table.append(train_once(folder, device))
+        for method, precision in (("full", "fp32"), ("lora", "fp32"), ("lora", "bf16")):
+            folder = settings.jobs / f"{job['id']}-{device}-{method}-{precision}"
+            recipe = {**job["recipe"], "method": method, "precision": precision}
+            prepare(settings, db, {**job, "recipe": recipe}, folder, parent)
+            table.append({"method": method, **train_once(folder, device)})
     return table
 
 
@@ -150,7 +155,7 @@ def print_rounds(rounds: list[dict[str, float]]) -> None:
 def print_precisions(table: list[dict[str, Any]]) -> None:
     print(f"\n{'python -m models.training':34}{'rows/s':>8}{'seconds':>9}{'peak MiB':>10}")
     for row in table:
-        label = f"  {row['precision']}, {row['device']}"
+        label = f"  {row['method']}, {row['precision']}, {row['device']}"
         print(f"{label:34}{row['rows_per_s']:8.1f}{row['seconds']:9.1f}{row['peak_mib']:10.0f}")
 
 
@@ -176,6 +181,8 @@ def main(
             seconds, job = time_retrain(settings, db, chosen, preset)
             measured.append(seconds)
             print(f"round {number}: {round_text(seconds, job['report'])}", flush=True)
+            while worker_lives(settings):  # it scores the strengths, beside which what follows would be slow
+                time.sleep(POLL_S)
             table = compare_precisions(settings, db, job) if precisions and number == rounds else []
             db.close()
     print_rounds(measured)

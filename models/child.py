@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,36 +18,66 @@ from settings import PROJECT
 SPINS = "2000"
 """How long OpenMP's threads wait busily. With their default, training and another busy program on the same
 cores slow each other down tenfold, since each waits for threads that the other keeps from running."""
+TRAINING_SPINS = "10000"
+"""With fewer a training alone on two cores takes a fifth longer."""
+JOB = "job.json"
+"""Written last into a job folder."""
 ERROR = "error.txt"
 """Written by a training that failed for a reason that trying again would not remove."""
 STOPPED = 75
 """Exit status (EX_TEMPFAIL) of a training that was asked to stop and left a checkpoint."""
 
 
-def start_module(module: list[str], log_file: Path, **environment: str) -> subprocess.Popen[bytes]:
+def start_module(
+    module: list[str], log_file: Path, *, stdin: int = subprocess.DEVNULL, **environment: str
+) -> subprocess.Popen[bytes]:
     """A module of the project as a process that outlives this one."""
     with log_file.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", *module],
             cwd=PROJECT,
             env={"GOMP_SPINCOUNT": SPINS, **os.environ, **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
 
 
-def spawn(folder: Path, command: list[str], gpu: str | None = None) -> psutil.Process:
-    """The module with its arguments, which trains the job folder, on that GPU alone where one is named."""
+def spawn(
+    folder: Path, command: list[str], gpu: str | None = None, write_job: Callable[[], None] = lambda: None
+) -> psutil.Process:
+    """The module with its arguments, which trains the job folder, on that GPU alone where one is named.
+
+    While its libraries load, which takes seconds, `write_job` writes the folder; what that raises ends it.
+    """
     (folder / ERROR).unlink(missing_ok=True)
-    environment = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
-    child = start_module(command, folder / "train.log", **environment)
+    environment = {"GOMP_SPINCOUNT": TRAINING_SPINS} | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
+    child = start_module(command, folder / "train.log", stdin=subprocess.PIPE, **environment)
     process = psutil.Process(child.pid)
     process.blindspot_popen = child  # keeps the handle that reaps it
     mark = {"pid": child.pid, "created": process.create_time()}
     (folder / "child.json").write_text(json.dumps(mark), encoding="utf-8")
+    try:
+        write_job()
+    except BaseException:
+        kill(process)
+        raise
+    finally:
+        child.stdin.close()  # what `await_job` waits for
     return process
+
+
+def await_job(folder: Path) -> None:
+    """In the child: until the job is written, which the end of its input tells, or the death of who writes it.
+
+    Raises SystemExit where there is none.
+    """
+    if not (folder / JOB).exists() and not sys.stdin.isatty():
+        sys.stdin.read()
+    if not (folder / JOB).exists():
+        print(f"Expected {JOB} in {folder}; found none. A worker writes it: start the app, or `cli.py retrain`.")
+        sys.exit(STOPPED)
 
 
 def adopt(folder: Path) -> psutil.Process | None:

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from data import jobs
 from data.examples import Selection, select_examples
 from data.tasks import Task, get_task
+from models.child import JOB
 from models.folders import WEIGHTS, read_card, write_rows
 from models.recipe import Recipe
 from models.repair import stopping_rows, training_rows
@@ -26,7 +27,7 @@ KEPT_JOBS = 20
 
 
 def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path, parent_folder: Path) -> None:
-    """Writes the job folder: all that `models.training` needs, here or on another machine."""
+    """Writes the job folder, which holds no job: all that `models.training` needs, here or on another machine."""
     from models.encoder import ENCODER, FILES, encoder_dir
 
     recipe = Recipe.from_dict(job["recipe"])
@@ -36,8 +37,7 @@ def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path,
     taught, held_out = selections(db, job)
     kept_out = {task.content_hash(row["example"]) for row in held_out.rows}
     rows = with_disputed(taught, training_rows(task, settled(taught), recipe, kept_out))
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(parent_folder, folder / "parent", copy_function=_link)
     card = read_card(folder / "parent")
     if card["base"] == ENCODER:
@@ -56,13 +56,13 @@ def prepare(settings: Settings, db: Database, job: dict[str, Any], folder: Path,
         "recipe": recipe.to_dict(),
         "example_ids": job["example_ids"],
     }
-    (folder / "job.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    (folder / JOB).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
 def is_prepared(folder: Path) -> bool:
     """Whether the folder was written to its end and can still be read; `job.json` is written last."""
     try:
-        json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        json.loads((folder / JOB).read_text(encoding="utf-8"))
         read_card(folder / "parent")
         with (folder / "train.jsonl").open(encoding="utf-8") as lines:
             return all(isinstance(json.loads(line), dict) for line in lines)

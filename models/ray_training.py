@@ -20,7 +20,7 @@ from typing import Any
 
 import fsspec
 
-from models.child import ERROR, STOPPED
+from models.child import ERROR, STOPPED, await_job
 from models.ray_cluster import join_cluster, look_for
 
 STOP = "stop"
@@ -219,6 +219,7 @@ def main() -> None:
     parser.add_argument("--storage", default="")
     parser.add_argument("--checkpoint-s", type=float, default=60.0)
     chosen = parser.parse_args()
+    await_job(chosen.folder)
     try:
         sys.exit(
             run(

@@ -149,12 +149,8 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
 KEEPING: dict[str, Any] = {"retention_rows": 320, "distillation": 3, "trimmed": 0.5}
 PRESETS: dict[str, Recipe] = {
     "quick": Recipe(epochs=2, min_steps=300, variants=1600, lessons=400, **KEEPING),
-    "balanced": Recipe(
-        epochs=3, min_steps=400, patience=3, variants=2000, lessons=500, **KEEPING
-    ),
-    "thorough": Recipe(
-        epochs=5, min_steps=800, patience=3, variants=4000, lessons=1000, **KEEPING
-    ),
+    "balanced": Recipe(epochs=3, min_steps=400, patience=3, variants=2000, lessons=500, **KEEPING),
+    "thorough": Recipe(epochs=5, min_steps=800, patience=3, variants=4000, lessons=1000, **KEEPING),
 }
 
 

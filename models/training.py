@@ -36,7 +36,7 @@ from accelerate.utils.memory import should_reduce_batch_size
 from data.tasks import get_task
 from models.adapters import freeze_layers, halve_frozen_weights, trainable_model, write_weights
 from models.batches import TWINS, Rows, TrainingError, keep_parent_answers, read_rows
-from models.child import ERROR, STOPPED
+from models.child import ERROR, JOB, STOPPED, await_job
 from models.device import choose_device, describe, has_bf16
 from models.distributed import leads, processes, take_device
 from models.folders import inherited, read_card, save_version
@@ -69,7 +69,7 @@ def train(
     """
     if (folder / "encoder").is_dir():
         os.environ["BLINDSPOT_ENCODER"] = str(folder / "encoder")
-    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     recipe = Recipe.from_dict(job["recipe"])
     while True:
         try:
@@ -180,6 +180,7 @@ def main() -> None:
         sys.exit("usage: python -m models.training FOLDER [auto|cpu|cuda]")
     folder, stop = Path(sys.argv[1]), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    await_job(folder)
     try:
         train(folder, *sys.argv[2:3], stop=stop)
     except Interrupted as stopped:

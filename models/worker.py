@@ -20,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,23 +203,32 @@ def _run(
     task = get_task(job["task"])
     finished = (target / "version.json").exists()
     child = None if finished else training_process.adopt(folder)
+    if child is not None and not is_prepared(folder):  # the worker before died while it wrote the job
+        training_process.kill(child)
+        child = None
     if not finished and child is None and not (folder / "version").is_dir():
-        if not is_prepared(folder):  # else a dead run's checkpoints are of use
-            prepare(settings, db, job, folder, parent_folder)
-        child = training_process.spawn(folder, command, gpu)
+        if is_prepared(folder):  # a dead run's checkpoints are of use
+            child = training_process.spawn(folder, command, gpu)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            write_job = partial(prepare, settings, db, job, folder, parent_folder)
+            child = training_process.spawn(folder, command, gpu, write_job)
+    import sklearn.metrics  # noqa: F401  the report needs it, and while the child starts there is time
+
     from models.report import evaluation_sets, gate_reasons, make_splits, reading  # with torch: after the start
 
     trained = trained_hashes(folder, task)
     sets, counts = evaluation_sets(task, *selections(db, job), trained, Recipe.from_dict(job["recipe"]).seed)
     pool = ThreadPoolExecutor(1)
     try:
-        before = pool.submit(score, parent_folder, sets)
+        before = pool.submit(score, parent_folder, sets, settings.precision)
         if child is not None:
             _train(db, job["id"], folder, child, stop, lambda: training_process.spawn(folder, command, gpu))
         _check(db, job["id"], stop)
         made = target if finished else folder / "version"
         parent_scores = _result(db, job["id"], stop, before)
-        child_scores = _result(db, job["id"], stop, pool.submit(score, made, sets))
+        child_scores = _result(db, job["id"], stop, pool.submit(score, made, sets, settings.precision))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # who cancels does not wait for a score
 
@@ -274,12 +284,16 @@ def add_dial(
         log.exception("job %s: the strength dial failed", job_id)
 
 
-def score(version: Path, sets: dict[str, list[dict[str, Any]]]) -> dict[str, list[Any]]:
-    """The version's predictions on every set."""
+def score(version: Path, sets: dict[str, list[dict[str, Any]]], precision: str = "auto") -> dict[str, list[Any]]:
+    """The version's predictions on every set, computed on the CPU in the number format that the app answers in."""
     from models.device import choose_device
+    from models.engine import Engine
     from models.predictor import Predictor
 
-    predictor = Predictor.load(version, choose_device("cpu"))
+    engine = Engine(Predictor.load(version, choose_device("cpu")), threads=1, precision=precision)
+    if not engine.is_settled:
+        engine.settle()
+    predictor = engine.replicas[0]
     return {name: predictor.predict([row["example"] for row in rows]) for name, rows in sets.items()}
 
 

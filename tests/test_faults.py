@@ -49,8 +49,8 @@ def test_training_that_is_always_killed_fails_with_advice(tiny_settings, tiny_st
     job_id = enqueue()
     killed = []
 
-    def spawn(folder, command, gpu=None):
-        folder.mkdir(exist_ok=True)
+    def spawn(folder, command, gpu=None, write_job=lambda: None):
+        write_job()
         popen = subprocess.Popen(["sleep", "60"])
         popen.kill()
         killed.append(popen)

@@ -17,6 +17,7 @@ from data import jobs
 from data.examples import flag_example, select_examples
 from data.tasks import TASKS
 from data.versions import get_version, list_versions, live_version, promote_version
+from models import child as training_process
 from models import job_folder, worker
 from models.folders import CARD
 from models.predictor import Predictor
@@ -216,6 +217,7 @@ def test_killed_workers_job_is_finished_by_the_next(tiny_settings, tiny_store, e
     job_id = enqueue()
     first = start_worker(tiny_settings)
     child = child_of(tiny_settings, job_id)
+    until(lambda: job_folder.is_prepared(tiny_settings.jobs / job_id))
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     assert jobs.get_job(tiny_store, job_id)["state"] == "running"
@@ -224,6 +226,43 @@ def test_killed_workers_job_is_finished_by_the_next(tiny_settings, tiny_store, e
     assert (job["state"], job["version_id"]) == ("done", "nli-v1")
     mark = json.loads((tiny_settings.jobs / job_id / "child.json").read_text())
     assert mark["pid"] == child.pid  # the same training, not a second one
+
+
+def test_child_of_a_worker_that_died_while_it_wrote_the_job_is_ended(tiny_settings, tiny_store, enqueue):
+    job_id = enqueue()
+    folder = tiny_settings.jobs / job_id
+    folder.mkdir(parents=True)
+    waiting = subprocess.Popen(["sleep", "600"])
+    process = psutil.Process(waiting.pid)
+    mark = {"pid": waiting.pid, "created": process.create_time()}
+    (folder / "child.json").write_text(json.dumps(mark))
+    assert worker.run_worker(tiny_settings) == 1
+    assert jobs.get_job(tiny_store, job_id)["state"] == "done"
+    assert gone(process)
+
+
+def test_child_waits_for_its_job(tmp_path):
+    """It ends without one, and is ended where writing it fails."""
+    seen = []
+
+    def write_job():
+        seen.append(training_process.adopt(tmp_path))
+        time.sleep(0.2)
+        assert training_process.runs(seen[0])
+
+    process = training_process.spawn(tmp_path, ["models.training", str(tmp_path), "cpu"], None, write_job)
+    assert process.blindspot_popen.wait(DEADLINE_S) == training_process.STOPPED
+    assert process.pid == seen[0].pid
+    assert "Expected job.json" in training_process.tail(tmp_path)
+    assert training_process.failure(tmp_path) is None
+
+    def fail():
+        seen.append(training_process.adopt(tmp_path))
+        raise ValueError("no space")
+
+    with pytest.raises(ValueError, match="no space"):
+        training_process.spawn(tmp_path, ["models.training", str(tmp_path), "cpu"], None, fail)
+    assert gone(seen[1])
 
 
 def test_ensured_worker_is_in_a_session_of_its_own(tiny_settings):
