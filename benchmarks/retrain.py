@@ -1,11 +1,13 @@
 """How long from the click on Retrain to the report? `python -m benchmarks.retrain`
 
-Each round flags gallery rows in a fresh workspace and requests a retrain as the page does. Then one job
-folder is trained in float32 and in bfloat16, on the CPU and on the GPU where there is one.
+Each round flags gallery rows in a fresh workspace and requests a retrain as the page does. Then one job folder is
+trained again, its adapter and all its weights, in float32 and in bfloat16, on the CPU and on the GPU where there is
+one; and beside it the Hugging Face Trainer as its documentation has it goes as often over as many of the same rows.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -26,10 +28,13 @@ from data.seed import seed_rows
 from data.store import open_store
 from data.tasks import Task, get_task
 from data.versions import live_version
-from models.device import choose_device
+from models.batches import read_rows
+from models.device import choose_device, describe
+from models.encoder import encoder_dir
 from models.folders import read_card
 from models.job_folder import prepare
 from models.predictor import Predictor
+from models.recipe import Recipe
 from models.registry import folder_of, prepare_workspace
 from models.retraining import request_retrain
 from models.worker import worker_lives
@@ -119,10 +124,7 @@ def train_once(folder: Path, device: str) -> dict[str, Any]:
 
 
 def compare_precisions(settings: Settings, db: Database, job: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row for each device, way and number format: the same job folder, as often over the same rows.
-
-    `full` in float32 is what the Hugging Face Trainer does unless told otherwise.
-    """
+    """One row for each device, way and number format: the same job folder, as often over the same rows."""
     parent = folder_of(settings, db, job["parent_id"])
     table = []
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
@@ -131,7 +133,53 @@ def compare_precisions(settings: Settings, db: Database, job: dict[str, Any]) ->
             recipe = {**job["recipe"], "method": method, "precision": precision}
             prepare(settings, db, {**job, "recipe": recipe}, folder, parent)
             table.append({"method": method, **train_once(folder, device)})
+        if get_task(job["task"]).head == "sequence_classification":
+            table.append(train_plainly(folder, device))
     return table
+
+
+def train_plainly(folder: Path, device: str) -> dict[str, Any]:
+    """The bare encoder fully fine-tuned by the Hugging Face Trainer with its own settings, as many steps of as many
+    of the folder's rows."""
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainingArguments,
+    )
+
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    task, recipe = get_task(job["task"]), Recipe.from_dict(job["recipe"])
+    tokenizer = AutoTokenizer.from_pretrained(encoder_dir())
+    rows = read_rows(folder / "train.jsonl", task)
+    data = [
+        {**tokenizer(*task.text_pairs(row["example"])[0], truncation=True), "labels": row["label"]} for row in rows
+    ]
+    model = AutoModelForSequenceClassification.from_pretrained(encoder_dir(), num_labels=len(task.labels))
+    steps = recipe.steps(len(rows))
+    arguments = TrainingArguments(
+        output_dir=str(folder / "plain"),
+        per_device_train_batch_size=recipe.batch_size,
+        max_steps=steps,
+        use_cpu=device == "cpu",
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        logging_strategy="no",
+    )
+    trainer = Trainer(model, arguments, DataCollatorWithPadding(tokenizer), data)
+    start = time.monotonic()
+    trainer.train()
+    seconds = time.monotonic() - start
+    rows_per_s = recipe.row_passes(len(rows), steps) / seconds
+    return {
+        "method": "Trainer",
+        "precision": "fp32",
+        "device": describe(choose_device(device)),
+        "rows_per_s": rows_per_s,
+        "seconds": seconds,
+    }
 
 
 def round_text(seconds: dict[str, float], report: dict[str, Any]) -> str:
@@ -153,10 +201,11 @@ def print_rounds(rounds: list[dict[str, float]]) -> None:
 
 
 def print_precisions(table: list[dict[str, Any]]) -> None:
-    print(f"\n{'python -m models.training':34}{'rows/s':>8}{'seconds':>9}{'peak MiB':>10}")
+    print(f"\n{'the same rows once more':34}{'rows/s':>8}{'seconds':>9}{'peak MiB':>10}")
     for row in table:
         label = f"  {row['method']}, {row['precision']}, {row['device']}"
-        print(f"{label:34}{row['rows_per_s']:8.1f}{row['seconds']:9.1f}{row['peak_mib']:10.0f}")
+        peak = f"{row['peak_mib']:.0f}" if "peak_mib" in row else ""
+        print(f"{label:34}{row['rows_per_s']:8.1f}{row['seconds']:9.1f}{peak:>10}")
 
 
 def main(
