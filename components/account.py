@@ -12,10 +12,6 @@ from components.errors import known_errors
 from components.languages import t
 from data.roles import ACTS, ROLES, acting
 
-ROLE_HELP = "; ".join(
-    f"{role}: {', '.join(words for act, words in ACTS.items() if act in acts)}" for role, acts in ROLES.items()
-)
-
 
 def build_account(lab: Lab, page: gr.Blocks, annotator: gr.Textbox) -> None:
     account = gr.HTML(visible=False, elem_id="account")
@@ -36,7 +32,15 @@ def show_account(lab: Lab) -> list[Any]:
     if person.name is None:
         return [gr.skip(), gr.update(visible=False)]
     html = (
-        f'<form method="post" action="logout"><span title="{escape(ROLE_HELP)}">{escape(t(person.role))}</span>'
+        f'<form method="post" action="logout"><span title="{escape(role_help())}">{escape(t(person.role))}</span>'
         f"<button>{t('Log out')}</button></form>"
     )
     return [gr.update(value=person.name, interactive=False), gr.update(value=html, visible=True)]
+
+
+def role_help() -> str:
+    """What each role may do."""
+    return "; ".join(
+        f"{t(role)}: {', '.join(t(words) for act, words in ACTS.items() if act in acts)}"
+        for role, acts in ROLES.items()
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from components.languages import t
+from components.stored import stored_text
 from data.store import StoreError
 
 log = logging.getLogger("blindspot.page")
@@ -49,4 +49,4 @@ def told(name: str) -> Iterator[None]:
         raise
     except (ValueError, StoreError, RuntimeError) as error:  # CheckpointError and EncoderError are RuntimeErrors
         log.warning("%s: %s", name, error)
-        raise gr.Error(t(str(error)), duration=12, print_exception=False) from error
+        raise gr.Error(stored_text(str(error)), duration=12, print_exception=False) from error

@@ -16,6 +16,7 @@ from components.context import Lab
 from components.errors import known_errors
 from components.filter_form import read_filters
 from components.languages import t
+from components.stored import stored_text
 from components.toast import show_toast
 from data.formats import SUFFIXES
 from data.steps import step_of
@@ -105,7 +106,8 @@ def import_summary(task: Task, parsed: Parsed, known: int) -> str:
     if labels:
         counts = ", ".join(f"{count:,} {escape(t(label))}" for label, count in labels.most_common())
         html.append(f'<div class="hint">{t("Labels: {counts}.", counts=counts)}</div>')
-    return "".join(html) + (highlight.problem(parsed.summary()) if parsed.refused else "")
+    refused = "\n".join(map(stored_text, parsed.summary().splitlines()))
+    return "".join(html) + (highlight.problem(refused) if refused else "")
 
 
 @known_errors

@@ -145,7 +145,7 @@ def footnotes(report: dict[str, Any]) -> str:
             rows=training["rows"],
             seconds=round(training["seconds"]),
             rate=round(training["rows_per_s"]),
-            how=f"{escape(training['precision'])}, {escape(training['device'])}",
+            how=f"{escape(training['precision'])}, {escape(stored_text(training['device']))}",
             all=round(report["seconds"]),
         )
     ]

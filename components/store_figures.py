@@ -46,7 +46,7 @@ def failures_by_week(rows: list[dict[str, Any]]) -> go.Figure:
     first, last = (date.fromisoformat(week) for week in (weeks[0], weeks[-1]))
     every = 7 * (1 + (last - first).days // 7 // MOST_WEEKS)
     around = [str(first - timedelta(days=4)), str(last + timedelta(days=4))]
-    ticks = {"tick0": weeks[0], "dtick": every * DAY_MS, "tickformat": "%d %b<br>%Y"}
+    ticks = {"tick0": weeks[0], "dtick": every * DAY_MS, "tickformat": t("%d %b") + "<br>%Y"}
     figure.update_xaxes(title="week that begins on (UTC)", type="date", tickangle=0, range=around, **ticks)
     figure.update_yaxes(title="corrections", rangemode="tozero")
     return finish(figure, "Failures kept, by week and category", HEIGHT + 14 * len(categories))

@@ -1,4 +1,5 @@
-"""What the store says in English of its own accord, in the language of the page: origins, rules and reasons."""
+"""What the parts under the page say in English of their own accord, in the page's language: origins, rules, reasons
+and what is wrong with an input."""
 
 from __future__ import annotations
 
@@ -17,6 +18,19 @@ SHAPES = (
     "accuracy on contrasts of the corrections fell by {fall} points (at most {budget})",
     "rollback of {version}",
     "{version} cannot be loaded",
+    "CPU, {count} threads",
+    "line {line}: {reason}",
+    "and {count} more",
+    "{field} is empty. Type or paste a text.",
+    "{field}: expected text; found {found}.",
+    "{field}: expected a list of texts; found {found}.",
+    "{field}: expected at most {most} characters; found {found}. Shorten it.",
+    "Expected as label {names}; found {found}.",
+    "Expected as category one of {names}; found {found}.",
+    "Expected as kind correction or confirmation; found {found}.",
+    "expected an object with {names}; found {found}",
+    "To {act} takes the role {roles}; you are {role}. Ask an admin.",
+    "{count} rows are malformed: nothing was imported. Mend them, or allow it.",
 )
 """Texts that name something."""
 
@@ -27,9 +41,12 @@ def rule_text(rule: str) -> str:
 
 
 def stored_text(text: str) -> str:
-    """An origin or reason as the store has it, in the language that is spoken; another text stays as it is."""
+    """An origin, a reason or an error, in the language that is spoken; another text stays as it is."""
     for shape in SHAPES:
         if made := re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(shape)), text):
-            values = made.groupdict()
-            return t(shape, **{name: rule_text(value) if name == "rule" else value for name, value in values.items()})
+            return t(shape, **{name: SPOKEN.get(name, str)(value) for name, value in made.groupdict().items()})
     return t(text)
+
+
+SPOKEN = {"rule": rule_text, "field": t, "reason": stored_text, "act": t, "role": t}
+"""How what a shape names is said; else as it stands."""

@@ -13,14 +13,17 @@ import gradio as gr
 import pytest
 
 import app
-from components import figures, highlight, hunt, probe, review, second_look, spots, steps_panel, store_figures
+from components import figures, files, highlight, hunt, probe, review, second_look, spots, steps_panel, store_figures
+from components.account import role_help
 from components.context import Lab
+from components.errors import told
 from components.filter_form import NOTHING_CHOSEN
 from components.languages import SOURCE, browser_language, catalogue, named, pieces, speaking, t
 from components.languages.page import SPEAKING, TEXTS
 from components.span_marks import explained_spans
 from components.stored import SHAPES, rule_text, stored_text
 from data.examples import flag_example
+from data.roles import NotAllowed, Person, acting_as, require
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models import contrasts, counterfactuals, entities, siblings, substitution, turned
@@ -320,6 +323,26 @@ def test_what_the_store_says_is_said_in_chinese():
         assert stored_text("rollback of nli-v2") == "回退 nli-v2"
         reason = "accuracy on contrasts of the corrections fell by 27.5 points (at most 5)"
         assert stored_text(reason) == "更正的对照句准确率下降 27.5 个百分点（至多 5）"
+        assert stored_text("CPU, 2 threads") == "CPU，2 个线程"
+
+
+def test_what_is_wrong_with_an_input_is_said_in_chinese(settings, tmp_path):
+    lab = Lab(Settings(workspace=settings.workspace, language="zh"))
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"premise": "", "hypothesis": "B."}\n{"premise": "A.", "hypothesis": "B.", "label": "maybe"}\n')
+    summary = lab.bind(files.preview_import)("nli", str(path), "ann")[0]
+    assert "第 1 行：“前提”为空。请输入或粘贴文本。" in summary
+    assert "第 2 行：标签应为 entailment, neutral, contradiction，但为 &#x27;maybe&#x27;。" in summary
+    with speaking("zh"), pytest.raises(gr.Error, match="“前提”为空"), told("probe"):
+        TASKS["nli"].parse_example({"premise": " ", "hypothesis": "B."})
+    with speaking("zh"), acting_as(Person("ann", "annotator")), pytest.raises(NotAllowed) as refused:
+        require("promote")
+    with speaking("zh"):
+        assert stored_text(str(refused.value)).startswith("“决定由哪个版本回答”需要 admin 角色；您的角色是“标注人”")
+        assert not re.search("[A-Za-z]{3}", role_help().replace("Hugging Face Hub", ""))
+
+
+def test_every_shape_has_its_other_languages():
     for text in SHAPES:
         assert all(text in catalogue(language) for language in OTHERS)
 
