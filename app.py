@@ -52,6 +52,10 @@ from data.tasks import get_task
 from data.transfer import export_file
 from settings import Settings, read_settings
 
+STATUS_S = 1.0
+"""How often those who wait in Gradio's queue are told their place. By default it tells all of them at each event,
+which among a hundred is most of what the app does."""
+
 MASTHEAD = """
 <div class="brand">
   <svg width="40" height="40" viewBox="0 0 40 40" aria-hidden="true">
@@ -106,7 +110,12 @@ def build_page(lab: Lab) -> gr.Blocks:
 def build_app(lab: Lab) -> FastAPI:
     """The page under FastAPI: no docs routes, no cross-origin access."""
     page = build_page(lab)
-    page.queue(api_open=False, max_size=lab.settings.queue_length, default_concurrency_limit=4)
+    page.queue(
+        api_open=False,
+        max_size=lab.settings.queue_length,
+        default_concurrency_limit=4,
+        status_update_rate=STATUS_S,
+    )
     app = FastAPI(openapi_url=None)
     app.add_middleware(Rate, lab=lab)
     add_login(app, lab)

@@ -24,7 +24,8 @@ MOST_ROWS = 1000
 def build_api(lab: Lab) -> None:
     """Adds the endpoints to the page that is being built; each is named after its function."""
     for handler in (predict, flag, confirm, list_examples, retrain, job, versions, promote):
-        gr.api(lab.bind(handler), api_name=handler.__name__, queue=True)
+        # no limit of their own, or four probes at once would be all that are computed together
+        gr.api(lab.bind(handler), api_name=handler.__name__, queue=True, concurrency_limit=None)
 
 
 @known_errors
