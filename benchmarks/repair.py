@@ -11,6 +11,9 @@ its words (and five confirmed neighbours), then four ways to train on them, side
 corrections alone. `replay` adds the retention set, `distilled` takes the parent's answers for its targets,
 `phenomenon` adds siblings and contrasts. `ours` is what the app offers to promote: that version, and where the gate
 holds it back the strength that the report suggests; its seconds include the scoring of strengths.
+
+`--out` keeps every row. `--rows A.json --rows B.json` runs nothing and puts such files together: a line for each
+suite, the mean of its seeds, and for each task the mean of its suites and how far that moves from seed to seed.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +51,7 @@ from models.training import train
 from settings import Settings
 
 BUDGETS = Settings().budgets
+MEASURED = ("unseen", "contrasts", "retention")
 MEASURED_ROWS = 100
 NEIGHBOURS = 5
 GENERAL = {"nli": [("snli", "test"), ("mnli", "test")], "sentiment": [("sst", "test")], "commonsense": []}
@@ -184,6 +189,44 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def suites_markdown(table: list[dict[str, Any]]) -> str:
+    """A line for each suite and k: unseen / contrasts / retention by each method, the means of its seeds, and the
+    strength of ours; then for each task the mean of the suites, and where there are seeds its least and most."""
+    methods = list(dict.fromkeys(row["method"] for row in table))
+    lines = ["| suite | k | seeds | " + " | ".join(methods) + " | strength |"]
+    lines.append("| --- | ---: | ---: |" + " --- |" * len(methods) + " ---: |")
+    for task, k in dict.fromkeys((row["task"], row["k"]) for row in table):
+        of_task = [row for row in table if (row["task"], row["k"]) == (task, k)]
+        for suite in sorted({row["suite"] for row in of_task}):
+            lines.append(_suite_line(suite, [row for row in of_task if row["suite"] == suite], methods))
+        seeds = sorted({row["seed"] for row in of_task})
+        suites = {row["suite"] for row in of_task}
+        lines.append(_suite_line(f"**mean of {len(suites)}, {task}**", of_task, methods))
+        by_seed = [[row for row in of_task if row["seed"] == seed] for seed in seeds]
+        whole = [rows for rows in by_seed if {row["suite"] for row in rows} == suites]
+        if len(whole) > 1:
+            shares = [[_shares(rows, method) for rows in whole] for method in methods]
+            cells = [
+                " / ".join(f"{min(values):.0f}-{max(values):.0f}" for values in zip(*of_method, strict=True))
+                for of_method in shares
+            ]
+            lines.append(f"| by seed | {k} | {len(whole)} | " + " | ".join(cells) + " | |")
+    return "\n".join(lines)
+
+
+def _suite_line(name: str, rows: list[dict[str, Any]], methods: list[str]) -> str:
+    cells = [" / ".join(f"{share:.0f}" for share in _shares(rows, method)) or "-" for method in methods]
+    strength = statistics.mean(row["strength"] for row in rows if "strength" in row)
+    seeds = len({row["seed"] for row in rows})
+    return f"| {name} | {rows[0]['k']} | {seeds} | " + " | ".join(cells) + f" | {strength:.2f} |"
+
+
+def _shares(rows: list[dict[str, Any]], method: str) -> list[float]:
+    """Percent right on unseen rows, contrasts and retention, on average; empty where no row has the method."""
+    of_method = [row for row in rows if row["method"] == method]
+    return [statistics.mean(row[name] for row in of_method) for name in MEASURED] if of_method else []
+
+
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """The means as bars, a group for each method; HTML, or another format where kaleido is installed."""
     import plotly.graph_objects as go
@@ -207,26 +250,46 @@ def main(
     data: Annotated[Path | None, typer.Option(help="folder of public data sets")] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for every row")] = None,
     figure: Annotated[Path | None, typer.Option(help="HTML or PNG file for the means as bars")] = None,
+    rows: Annotated[list[Path] | None, typer.Option(help="put these files of --out together, run nothing")] = None,
 ) -> None:
-    print(describe_machine())
-    table = []
-    for chosen in load_suites(task):
-        starter = STARTERS / chosen.task.name
-        if (suite and chosen.name not in suite) or any(t.label is None for t in chosen.templates):
-            continue
-        ways = {name: way for name, way in methods(size, chosen.task).items() if name not in (without or [])}
-        general = {"retention": seed_rows(chosen.task, "validation") + retention_split(chosen.task)[1]}
-        for name, split in GENERAL[chosen.task.name] if data else []:
-            rows = sample(read_split(data, chosen.task, name, split), 300, 0)
-            general[name] = [{"example": example, "label": label} for example, label in rows]
-        for count in k or [20]:
-            for seed in range(first, first + seeds):
-                table += run_suite(chosen, starter, count, seed, ways, general)
+    table: list[dict[str, Any]] = []
+    for path in rows or []:
+        table += json.loads(path.read_text(encoding="utf-8"))
+    if not rows:
+        print(describe_machine())
+        table = run(task, suite, k or [20], range(first, first + seeds), without or [], size, data)
+    print(f"\n{suites_markdown(table)}")
     print(f"\nMean over {len({(r['suite'], r['seed'], r['k']) for r in table})} runs:\n\n{markdown(means(table))}")
     if figure:
         draw(means(table), figure)
     if out:
         out.write_text(json.dumps(table, indent=1), encoding="utf-8")
+
+
+def run(
+    task: str | None,
+    suites: list[str] | None,
+    corrections: Sequence[int],
+    seeds: Sequence[int],
+    without: Sequence[str],
+    size: str,
+    data: Path | None,
+) -> list[dict[str, Any]]:
+    """A row for each suite, number of corrections, seed and method."""
+    table: list[dict[str, Any]] = []
+    for chosen in load_suites(task):
+        starter = STARTERS / chosen.task.name
+        if (suites and chosen.name not in suites) or any(t.label is None for t in chosen.templates):
+            continue
+        ways = {name: way for name, way in methods(size, chosen.task).items() if name not in without}
+        general = {"retention": seed_rows(chosen.task, "validation") + retention_split(chosen.task)[1]}
+        for name, split in GENERAL[chosen.task.name] if data else []:
+            sampled = sample(read_split(data, chosen.task, name, split), 300, 0)
+            general[name] = [{"example": example, "label": label} for example, label in sampled]
+        for count in corrections:
+            for seed in seeds:
+                table += run_suite(chosen, starter, count, seed, ways, general)
+    return table
 
 
 if __name__ == "__main__":
