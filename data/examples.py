@@ -80,7 +80,7 @@ def flag_example(
         "created_at": time,
         "updated_at": time,
     }
-    with writing(db):
+    with writing(db, together=True):
         row["example_id"] = _example_id(db, task, example, time)
         verdict_id = db.conn.execute(
             f"INSERT INTO verdicts ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())

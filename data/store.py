@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from data.commits import NotConfirmed, Writers
 from data.migrations import migrations
 
 BUSY_TIMEOUT_S = 10.0
@@ -39,7 +38,7 @@ def open_store(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Databas
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode=WAL")
         db = Database(connection)
-        db.write_lock, db.log = _shared(path)
+        db.writers = _writers(path)
         if migrations.pending(db):
             with writing(db):
                 migrations.apply(db)
@@ -52,117 +51,39 @@ def open_store(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Databas
     return db
 
 
-class _Line:
-    """A lock whose waiters are served in the order they came; its holder may take it again."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._waiting: deque[tuple[int, threading.Lock]] = deque()
-        self._holder: int | None = None
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        me, gate = threading.get_ident(), None
-        with self._guard:
-            if self._holder in (me, None):
-                self._holder, self._depth = me, self._depth + 1
-            else:
-                gate = threading.Lock()
-                gate.acquire()
-                self._waiting.append((me, gate))
-        if gate is not None:
-            gate.acquire()  # until the one before lets go
-
-    def __exit__(self, *_: object) -> None:
-        with self._guard:
-            self._depth -= 1
-            if self._depth == 0:
-                self._holder = None
-                if self._waiting:
-                    self._holder, gate = self._waiting.popleft()
-                    self._depth = 1
-                    gate.release()
-
-
-class _Log:
-    """The store's write-ahead log, brought to the disk by one fsync for all commits that wait for it.
-
-    After SQLite's own commit at synchronous=NORMAL the log is written but may still be in the system's cache.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(f"{path}-wal")
-        self._changed = threading.Condition()
-        self._written = self._kept = 0
-        self._busy = False
-
-    def keep(self) -> None:
-        """Returns once all that was committed before the call is on disk. Raises OSError."""
-        with self._changed:
-            self._written += 1
-            mine = self._written
-            self._changed.wait_for(lambda: self._kept >= mine or not self._busy)
-            if self._kept >= mine:
-                return
-            self._busy, upto = True, self._written
-        try:
-            self._fsync()
-            with self._changed:
-                self._kept = upto
-        finally:
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-
-    def _fsync(self) -> None:
-        try:
-            file = os.open(self.path, os.O_RDWR)
-        except FileNotFoundError:  # the last connection closed: SQLite has moved it all into the store
-            return
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
-
-
-_per_store: dict[str, tuple[_Line, _Log]] = {}
+_per_store: dict[str, Writers] = {}
 _known = threading.Lock()
 
 
-def _shared(path: Path) -> tuple[_Line, _Log]:
-    """What all of this process's connections to a store share: a line to wait in, where SQLite would have each thread
-    sleep and look again, and the log."""
+def _writers(path: Path) -> Writers:
+    """What all of this process's connections to a store share: SQLite would have each sleep and look again."""
     path = path.resolve()
     with _known:
-        return _per_store.setdefault(str(path), (_Line(), _Log(path)))
+        return _per_store.setdefault(str(path), Writers(path))
 
 
 @contextmanager
-def writing(db: Database) -> Iterator[Database]:
+def writing(db: Database, *, together: bool = False) -> Iterator[Database]:
     """A transaction that holds the write lock from its start; all of it is stored and on disk, or nothing.
 
-    Raises StoreError where the store is locked, read-only, damaged or out of space.
+    With `together` it may be one with those of other threads that wait for it: for writes of a few rows. Raises
+    StoreError where the store is locked, read-only, damaged or out of space.
     """
     if db.conn.in_transaction:  # part of a larger write
         yield db
         return
+    own, writers = db.conn, getattr(db, "writers", None) or _writers(store_path(db) or Path(":memory:"))
     try:
-        with getattr(db, "write_lock", nullcontext()):
-            db.conn.execute("BEGIN IMMEDIATE")
+        with writers.write(own, together) as db.conn:
             try:
                 yield db
-                db.conn.execute("COMMIT")
-            except BaseException:
-                db.conn.rollback()
-                raise
+            finally:
+                db.conn = own
     except sqlite3.IntegrityError:
         raise
     except sqlite3.Error as error:
         raise explain(error, store_path(db)) from error
-    try:
-        if log := getattr(db, "log", None):
-            log.keep()
-    except OSError as error:
+    except NotConfirmed as error:
         raise StoreError(
             f"The store {store_path(db)}: the disk did not confirm what was stored ({error}). It is there now, but "
             "may be lost when the machine stops; look after the disk, and check it in the Review tab."

@@ -1,5 +1,6 @@
 """The store opens, keeps what was written, and says plainly why it cannot."""
 
+import json
 import os
 import sqlite3
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from benchmarks.crash import crash_rounds
 from data.backups import problems, restore, scheduled_backup
+from data.commits import _Transaction
 from data.examples import flag_example
 from data.store import StoreError, backup, open_store, writing
 from data.tasks import TASKS
@@ -18,6 +20,13 @@ from tests.conftest import nli
 
 def flag(db, premise="A dog barks."):
     return flag_example(db, TASKS["nli"], nli(premise), 1, annotator="ann")
+
+
+def until(true):
+    limit = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
 
 
 def test_store_logs_ahead_and_checks_references(store):
@@ -48,6 +57,61 @@ def test_writers_share_a_wait_for_the_disk_and_none_returns_before_it(settings, 
         list(pool.map(write, range(8)))
     assert store["verdicts"].count == 40
     assert len(calls) < 40
+
+
+def test_writes_that_wait_share_a_commit_and_one_that_fails_takes_none_along(settings, store, monkeypatch):
+    committed = []
+    monkeypatch.setattr(
+        _Transaction, "commit", lambda self, commit=_Transaction.commit: committed.append(self) or commit(self)
+    )
+
+    def write(number):
+        db = open_store(settings.store)
+        own = db.conn
+        with writing(db, together=True):
+            flag(db, f"Dog {number} barks.")
+            if number % 3 == 0:
+                raise LookupError(number)
+        assert db.conn is own
+        return db["verdicts"].count
+
+    with ThreadPoolExecutor(9) as pool:
+        with writing(store):
+            asked = [pool.submit(write, number) for number in range(9)]
+            until(lambda: len(store.writers._line._waiting) == 9)
+        failed = [number for number, one in enumerate(asked) if one.exception()]
+        seen = [one.result() for number, one in enumerate(asked) if number % 3]
+    assert failed == [0, 3, 6]
+    assert all(isinstance(asked[number].exception(), LookupError) for number in failed)
+    assert seen == [6] * 6  # who returns sees what was stored with it
+    assert len({id(one) for one in committed}) <= 4  # of the first, perhaps of those that failed first, of the others
+    told = {json.loads(row["fields"])["premise"] for row in store["examples"].rows}
+    assert told == {f"Dog {number} barks." for number in range(9) if number % 3}
+
+
+def test_a_commit_that_fails_fails_all_that_it_was_for(settings, store, monkeypatch):
+    commit = _Transaction.commit
+
+    def full(self):
+        if self.connection is store.conn:  # the write that the others wait for
+            return commit(self)
+        self.connection.rollback()
+        self._error = sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(4) as pool:
+        patch.setattr(_Transaction, "commit", full)
+        with writing(store):
+            asked = [pool.submit(lambda n=n: flag(open_store(settings.store), f"Dog {n}.")) for n in range(4)]
+            until(lambda: len(store.writers._line._waiting) == 4)
+        assert all("disk is full" in str(one.exception(60)) for one in asked)
+    assert store["verdicts"].count == 0
+    assert flag(store)
+
+
+def test_a_write_within_a_write_on_another_connection_is_refused(settings, store):
+    with writing(store), pytest.raises(RuntimeError, match="within another"):
+        flag(open_store(settings.store), "Another dog barks.")
+    assert flag(store)
 
 
 def test_disk_that_confirms_nothing_is_named(store, monkeypatch):
