@@ -94,7 +94,8 @@ def repair_all(settings: Settings, task: Task, preset: str, count: int, near: in
         f"\n{task.name}, {preset}: {count} corrections from each of {len(failed)} suites and up to {near} confirmed "
         f"neighbours; {seconds['click to report']:.0f} s from click to report; general accuracy "
         f"{100 * retention['parent']['accuracy']:.1f} to {100 * retention['child']['accuracy']:.1f} %; strength "
-        f"suggested: {'none' if best is None else f'{best:g}'}\n"
+        f"suggested: {'none' if best is None else f'{best:g}'}; against it as trained: "
+        f"{'; '.join(job['report']['gate']) or 'nothing'}\n"
     )
     print("| fails (%), neighbours behind the stroke | " + " | ".join(shown) + " |")
     print("| --- |" + " ---: |" * len(shown))
