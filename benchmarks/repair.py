@@ -23,7 +23,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -206,19 +206,24 @@ def suites_markdown(table: list[dict[str, Any]]) -> str:
         whole = [rows for rows in by_seed if {row["suite"] for row in rows} == suites]
         if len(whole) > 1:
             shares = [[_shares(rows, method) for rows in whole] for method in methods]
-            cells = [
-                " / ".join(f"{min(values):.0f}-{max(values):.0f}" for values in zip(*of_method, strict=True))
-                for of_method in shares
-            ]
+            ends = [[_texts(map(end, zip(*one, strict=True))) for end in (min, max)] for one in shares if all(one)]
+            cells = [" / ".join(f"{least}-{most}" for least, most in zip(*pair, strict=True)) for pair in ends]
             lines.append(f"| by seed | {k} | {len(whole)} | " + " | ".join(cells) + " | |")
     return "\n".join(lines)
 
 
 def _suite_line(name: str, rows: list[dict[str, Any]], methods: list[str]) -> str:
-    cells = [" / ".join(f"{share:.0f}" for share in _shares(rows, method)) or "-" for method in methods]
+    cells = [" / ".join(_texts(_shares(rows, method))) or "-" for method in methods]
     strength = statistics.mean(row["strength"] for row in rows if "strength" in row)
     seeds = len({row["seed"] for row in rows})
     return f"| {name} | {rows[0]['k']} | {seeds} | " + " | ".join(cells) + f" | {strength:.2f} |"
+
+
+def _texts(shares: Iterable[float]) -> list[str]:
+    return [
+        f"{share:.1f}" if name == "retention" else f"{share:.0f}"
+        for name, share in zip(MEASURED, shares, strict=True)
+    ]
 
 
 def _shares(rows: list[dict[str, Any]], method: str) -> list[float]:
