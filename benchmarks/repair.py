@@ -263,6 +263,9 @@ def main(
     if not rows:
         print(describe_machine())
         table = run(task, suite, k or [20], range(first, first + seeds), without or [], size, data)
+    if not table:
+        print("The starter fails none of these suites by half or more: there is nothing to repair.")
+        return
     print(f"\n{suites_markdown(table)}")
     print(f"\nMean over {len({(r['suite'], r['seed'], r['k']) for r in table})} runs:\n\n{markdown(means(table))}")
     if figure:
