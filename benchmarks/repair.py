@@ -237,7 +237,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    names = [name for name, value in rows[0].items() if isinstance(value, float) and name != "seconds"]
+    names = [
+        name for name, value in rows[0].items() if isinstance(value, float) and name not in ("seconds", "strength")
+    ]
     for name, colour in zip(names, ("#4f69df", "#d0661f", "#8a93a5", "#2b8a5e", "#7d5ba6"), strict=False):
         figure.add_bar(x=[r["method"] for r in rows], y=[r[name] for r in rows], name=name, marker_color=colour)
     figure.update_layout(template="plotly_white", barmode="group", yaxis_title="right (%)", width=900, height=420)
