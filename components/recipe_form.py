@@ -42,7 +42,7 @@ NUMBERS = {
     "word_dropout": "Hidden words (share)",
     "adversarial": "Adversarial step (FGM)",
     "frozen_layers": "Frozen layers",
-    "trimmed": "Trimmed changes (share)",
+    "anchored": "Anchor (weight of general rows)",
     "retention_rows": "Retention rows",
     "variants": "Siblings and contrasts",
     "lessons": "Lesson rows",

@@ -40,8 +40,9 @@ class Recipe:
     dropout: float = 0.0
     frozen_layers: int = 0
     """So many of the encoder's lowest layers stay as they are."""
-    trimmed: float = 0.0
-    """Share of the changes to each matrix, the smallest, that are taken back at the end (`models.trimming`)."""
+    anchored: float = 0.0
+    """Weight of general rows beside the taught ones when what a run changed is taken back at its end, where general
+    rows use it (`models.anchoring`). 0: nothing is."""
     adversarial: float = 0.0
     """Length of a step against the word embeddings that each batch is trained on too (FGM, Miyato et al. 2017);
     doubles the time. 0: none."""
@@ -88,7 +89,7 @@ class Recipe:
             ("label_smoothing", 0.0, 0.5),
             ("dropout", 0.0, 0.9),
             ("frozen_layers", 0, 1000),
-            ("trimmed", 0.0, 0.99),
+            ("anchored", 0.0, 1000.0),
             ("adversarial", 0.0, 100.0),
             ("word_dropout", 0.0, 0.9),
             ("max_tokens", 8, 8192),
@@ -146,7 +147,14 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-KEEPING: dict[str, Any] = {"retention_rows": 320, "distillation": 3, "trimmed": 0.5}
+KEEPING: dict[str, Any] = {
+    "batch_size": 32,
+    "beta1": 0.8,
+    "beta2": 0.95,
+    "retention_rows": 320,
+    "distillation": 3,
+    "anchored": 1.0,
+}
 PRESETS: dict[str, Recipe] = {
     "quick": Recipe(epochs=2, min_steps=300, variants=1600, lessons=400, **KEEPING),
     "balanced": Recipe(epochs=3, min_steps=400, patience=3, variants=2000, lessons=500, **KEEPING),
@@ -154,8 +162,8 @@ PRESETS: dict[str, Recipe] = {
 }
 
 
-CHOICES_BATCH = 6
-"""Rows with choices in a step of a preset: each is read once a choice, so that they cost about what 16 others do."""
+CHOICES_BATCH = 8
+"""Rows with choices in a step of a preset: each is read once a choice."""
 TAUGHT_BY_RULES = ("nli",)
 """Tasks whose rules give enough: in inference lessons cost more than they repaired (docs/repair.md)."""
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from models.adapters import has_singular_values
+from models.anchoring import Anchor
 from models.batches import Rows, TrainingError, collate_rows, hide_words, to_device
 from models.distributed import leads, share
 from models.heads import Head
@@ -25,7 +26,7 @@ LEAST_FALL = 0.01
 """A loss (nats) that fell by less has not fallen."""
 SWINGS = 0.75
 """For this share of a run's steps the rate is so high that the loss on twins swings: no check counts yet. What a
-lucky one of them leaves behind are weights that have not settled."""
+lucky one of them leaves behind are weights that have not settled. Then the run is anchored, and settles."""
 PLAIN = Recipe()
 
 
@@ -152,6 +153,17 @@ class Ranks(TrainerCallback):
         self.model.base_model.update_and_allocate(state.global_step)
 
 
+class Anchoring(TrainerCallback):
+    """Anchors the model to its parent while there are steps left for it to settle."""
+
+    def __init__(self, anchor: Anchor) -> None:
+        self.anchor = anchor
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == math.ceil(SWINGS * state.max_steps):
+            self.anchor.apply()
+
+
 class EarlyStopping(TrainerCallback):
     """Ends a run whose loss on held-out twins no longer falls in its last quarter; the best check's weights count.
 
@@ -246,6 +258,7 @@ def make_trainer(
     device: torch.device,
     bf16: bool,
     twins: Rows | None,
+    anchor: Anchor,
     checkpoints: Callable[..., Checkpoints],
 ) -> RowTrainer:
     """`twins`: rows that are not trained on, for a recipe with patience; `checkpoints` makes what keeps the run."""
@@ -277,6 +290,7 @@ def make_trainer(
         report_to=[],
     )
     callbacks: list[TrainerCallback] = [Ranks(model)] if has_singular_values(model) else []
+    callbacks.append(Anchoring(anchor))
     callbacks += [early] if early else []
     keeper = checkpoints(early=early)
     callbacks.append(keeper)

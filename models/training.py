@@ -35,6 +35,7 @@ from accelerate.utils.memory import should_reduce_batch_size
 
 from data.tasks import get_task
 from models.adapters import freeze_layers, halve_frozen_weights, trainable_model, write_weights
+from models.anchoring import Anchor
 from models.batches import TWINS, Rows, TrainingError, keep_parent_answers, read_rows
 from models.child import ERROR, JOB, STOPPED, await_job
 from models.device import choose_device, describe, has_bf16
@@ -46,7 +47,6 @@ from models.placement import is_placed
 from models.recipe import Recipe
 from models.resuming import CHECKPOINT_S, Checkpoints, Interrupted, latest_checkpoint, step_of
 from models.trainer import make_trainer
-from models.trimming import Trim
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "safetensors")
 
@@ -128,8 +128,8 @@ def _attempt(
         model.to(device)
     if any(row["distil"] for row in rows):
         keep_parent_answers(model, head, dataset, device, bf16)
-    trim = Trim(model, recipe.trimmed)
-    trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins, checkpoints)
+    anchor = Anchor(model, head, dataset, recipe.anchored, bf16)
+    trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins, anchor, checkpoints)
     start = time.monotonic()
     left_at = latest_checkpoint(folder / "checkpoints")
     begun = step_of(left_at) if left_at else 0
@@ -138,7 +138,6 @@ def _attempt(
     steps = trainer.state.global_step
     if trainer.checkpoints.interrupted:
         raise Interrupted(f"Stopped after step {steps}; it goes on from there when it is started again.")
-    trim.apply()
     passes = recipe.row_passes(len(rows), steps - begun) if steps > begun else 0.0
     early = f" Stopped early, after {steps} steps." if steps < trainer.state.max_steps else ""
     print(f"Trained {passes:.0f} row-passes in {seconds:.1f} s ({passes / seconds:.0f} rows/s).{early}", flush=True)

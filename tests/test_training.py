@@ -216,29 +216,6 @@ def test_frozen_layers_stay_as_they_were(job, method):
     assert not any(".layer.0." in name or "embeddings" in name for name in names)
 
 
-def test_the_smallest_half_of_the_changes_is_taken_back(job):
-    """With `full` the start is the parent; a fresh adapter's second factor starts at zero. Heads stay as trained."""
-    options = {"trimmed": 0.5, "epochs": 3, "batch_size": 4}
-    folder = job(rows_of(), folder="full", method="full", **options)
-    after = load_file(train(folder, "cpu") / WEIGHTS)
-    before = Predictor.load(folder / "parent").model.state_dict()
-    same = {name: float((after[name] == before[name]).float().mean()) for name in after if after[name].ndim > 1}
-    assert all(share > 0.49 for share in same.values()), same
-    assert any(share < 0.6 for share in same.values())
-
-    child = load_file(train(job(rows_of(), folder="lora", **options), "cpu") / ADAPTER)
-    zeros = [float((child[name] == 0).float().mean()) for name in child if ".lora_B." in name]
-    assert zeros
-    assert all(0.45 < share < 0.6 for share in zeros), zeros
-    untrimmed = load_file(train(job(rows_of(), folder="whole", **{**options, "trimmed": 0.0}), "cpu") / ADAPTER)
-    for name in child:
-        if ".lora_" in name:
-            kept = child[name] != 0
-            assert torch.equal(child[name][kept], untrimmed[name][kept]) or ".lora_A." in name
-        else:
-            assert torch.equal(child[name], untrimmed[name])
-
-
 def test_more_frozen_layers_than_there_are_is_refused(job):
     with pytest.raises(ValueError, match="at most the encoder's 2 layers; found 9"):
         train(job(rows_of(), frozen_layers=9), "cpu")
