@@ -36,6 +36,10 @@ class Recipe:
     accumulation: int = 1
     warmup_share: float = 0.1
     weight_decay: float = 0.01
+    beta1: float = 0.9
+    """Adam's memory of gradients; with less of it a run of a few hundred steps learns more."""
+    beta2: float = 0.999
+    """Adam's memory of their squares."""
     label_smoothing: float = 0.0
     dropout: float = 0.0
     frozen_layers: int = 0
@@ -86,6 +90,8 @@ class Recipe:
             ("accumulation", 1, 1024),
             ("warmup_share", 0.0, 1.0),
             ("weight_decay", 0.0, 1.0),
+            ("beta1", 0.0, 0.999),
+            ("beta2", 0.0, 0.9999),
             ("label_smoothing", 0.0, 0.5),
             ("dropout", 0.0, 0.9),
             ("frozen_layers", 0, 1000),
@@ -156,9 +162,9 @@ KEEPING: dict[str, Any] = {
     "anchored": 1.0,
 }
 PRESETS: dict[str, Recipe] = {
-    "quick": Recipe(epochs=2, min_steps=300, variants=1600, lessons=400, **KEEPING),
-    "balanced": Recipe(epochs=3, min_steps=400, patience=3, variants=2000, lessons=500, **KEEPING),
-    "thorough": Recipe(epochs=5, min_steps=800, patience=3, variants=4000, lessons=1000, **KEEPING),
+    "quick": Recipe(epochs=2, min_steps=240, variants=1600, lessons=400, **KEEPING),
+    "balanced": Recipe(epochs=3, min_steps=320, patience=3, variants=2000, lessons=500, **KEEPING),
+    "thorough": Recipe(epochs=5, min_steps=640, patience=3, variants=4000, lessons=1000, **KEEPING),
 }
 
 

@@ -276,6 +276,8 @@ def make_trainer(
         lr_scheduler_type="linear",
         warmup_steps=recipe.warmup_share,
         weight_decay=recipe.weight_decay,
+        adam_beta1=recipe.beta1,
+        adam_beta2=recipe.beta2,
         bf16=bf16,
         use_cpu=device.type == "cpu",
         seed=recipe.seed,
