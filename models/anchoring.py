@@ -23,7 +23,7 @@ from models.batches import Rows, to_device
 from models.heads import Head
 from models.merged import MOST_WEIGHTS
 
-ROWS = 320
+ROWS = 160
 """So many rows of a kind tell what a layer's inputs are like."""
 BATCH = 64
 RIDGE = 1e-4
