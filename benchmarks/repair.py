@@ -9,8 +9,9 @@ its words (and five confirmed neighbours), then four ways to train on them, side
 
 `corrections` is what a user would write: full fine-tuning in float32 by the Hugging Face Trainer on the
 corrections alone. `replay` adds the retention set, `distilled` takes the parent's answers for its targets,
-`phenomenon` adds siblings and contrasts. `ours` is what the app offers to promote: that version, and where the gate
-holds it back the strength that the report suggests; its seconds include the scoring of strengths.
+`phenomenon` adds siblings and contrasts; `--try NAME=VALUE,...` trains so with other options besides. `ours` is what
+the app offers to promote: `phenomenon`, and where the gate holds it back the strength that the report suggests; its
+seconds include the scoring of strengths.
 
 `--out` keeps every row. `--rows A.json --rows B.json` runs nothing and puts such files together: a line for each
 suite, the mean of its seeds, and for each task the mean of its suites and how far that moves from seed to seed.
@@ -42,7 +43,7 @@ from models.evaluation import accuracy
 from models.folders import write_rows
 from models.job_folder import trained_hashes
 from models.predictor import Predictor
-from models.recipe import Recipe, preset
+from models.recipe import Recipe, parse_options, preset
 from models.registry import STARTERS
 from models.repair import retention_split, stopping_rows, training_rows
 from models.report import evaluation_sets, gate_reasons, make_splits
@@ -53,15 +54,19 @@ from settings import Settings
 BUDGETS = Settings().budgets
 MEASURED = ("unseen", "contrasts", "retention")
 MEASURED_ROWS = 100
+OURS = "phenomenon"
+"""What the app trains on, and dials."""
 NEIGHBOURS = 5
 GENERAL = {"nli": [("snli", "test"), ("mnli", "test")], "sentiment": [("sst", "test")], "commonsense": []}
 NAIVE = Recipe(method="full", data="corrections", precision="fp32", learning_rate=5e-5, epochs=10)
 
 
-def methods(name: str, task: Task) -> dict[str, Recipe]:
+def methods(name: str, task: Task, trials: Sequence[str] = ()) -> dict[str, Recipe]:
+    """Each way's recipe; `trials` are options ("name=value,name=value") that the preset is tried with besides."""
     ours = preset(name, task)
-    others = {data: dataclasses.replace(ours, data=data) for data in ("replay", "distilled", "phenomenon")}
-    return {"corrections": NAIVE, **others}
+    tried = {trial: dataclasses.replace(ours, **parse_options(trial.split(","))) for trial in trials}
+    others = {data: dataclasses.replace(ours, data=data) for data in ("replay", "distilled", OURS)}
+    return {"corrections": NAIVE, **tried, **others}
 
 
 def measure(predictor: Predictor, sets: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
@@ -158,9 +163,11 @@ def run_suite(
             recipe, job = dataclasses.replace(recipe, seed=seed), Path(work) / name
             child, seconds = repair(starter_folder, suite.task, selection, recipe, job)
             table.append({**where, "method": name, **measure(Predictor.load(child), sets), "seconds": seconds})
-        child, strength, more = dialled(starter, starter_folder, job, selection, seed)
-        ours = {**where, "method": "ours", **measure(Predictor.load(child), sets), "seconds": seconds + more}
-        table.append({**ours, "strength": strength})
+        if OURS in ways:
+            seconds, job = table[-1]["seconds"], Path(work) / OURS
+            child, strength, more = dialled(starter, starter_folder, job, selection, seed)
+            ours = {**where, "method": "ours", **measure(Predictor.load(child), sets), "seconds": seconds + more}
+            table.append({**ours, "strength": strength})
     for row in table:
         print(line(row), flush=True)
     return table
@@ -214,9 +221,10 @@ def suites_markdown(table: list[dict[str, Any]]) -> str:
 
 def _suite_line(name: str, rows: list[dict[str, Any]], methods: list[str]) -> str:
     cells = [" / ".join(_texts(_shares(rows, method))) or "-" for method in methods]
-    strength = statistics.mean(row["strength"] for row in rows if "strength" in row)
+    strengths = [row["strength"] for row in rows if "strength" in row]
+    strength = f"{statistics.mean(strengths):.2f}" if strengths else "-"
     seeds = len({row["seed"] for row in rows})
-    return f"| {name} | {rows[0]['k']} | {seeds} | " + " | ".join(cells) + f" | {strength:.2f} |"
+    return f"| {name} | {rows[0]['k']} | {seeds} | " + " | ".join(cells) + f" | {strength} |"
 
 
 def _texts(shares: Iterable[float]) -> list[str]:
@@ -252,7 +260,8 @@ def main(
     k: Annotated[list[int] | None, typer.Option(help="corrections [default: 20]")] = None,
     seeds: Annotated[int, typer.Option(help="how many seeds")] = 1,
     first: Annotated[int, typer.Option(help="the first seed")] = 0,
-    without: Annotated[list[str] | None, typer.Option(help="leave out corrections, replay or distilled")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="leave out corrections, replay, ... phenomenon")] = None,
+    trials: Annotated[list[str] | None, typer.Option("--try", help="options to try besides: name=value,...")] = None,
     size: Annotated[str, typer.Option("--preset")] = "quick",
     data: Annotated[Path | None, typer.Option(help="folder of public data sets")] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for every row")] = None,
@@ -264,7 +273,7 @@ def main(
         table += json.loads(path.read_text(encoding="utf-8"))
     if not rows:
         print(describe_machine())
-        table = run(task, suite, k or [20], range(first, first + seeds), without or [], size, data)
+        table = run(task, suite, k or [20], range(first, first + seeds), without or [], size, data, trials or [])
     if not table:
         print("The starter fails none of these suites by half or more: there is nothing to repair.")
         return
@@ -284,6 +293,7 @@ def run(
     without: Sequence[str],
     size: str,
     data: Path | None,
+    trials: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """A row for each suite, number of corrections, seed and method."""
     table: list[dict[str, Any]] = []
@@ -291,7 +301,7 @@ def run(
         starter = STARTERS / chosen.task.name
         if (suites and chosen.name not in suites) or any(t.label is None for t in chosen.templates):
             continue
-        ways = {name: way for name, way in methods(size, chosen.task).items() if name not in without}
+        ways = {name: way for name, way in methods(size, chosen.task, trials).items() if name not in without}
         general = {"retention": seed_rows(chosen.task, "validation") + retention_split(chosen.task)[1]}
         for name, split in GENERAL[chosen.task.name] if data else []:
             sampled = sample(read_split(data, chosen.task, name, split), 300, 0)
