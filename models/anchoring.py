@@ -21,11 +21,12 @@ from peft.tuners.lora import Linear
 
 from models.batches import Rows, to_device
 from models.heads import Head
-from models.merged import MOST_WEIGHTS
 
 ROWS = 160
 """So many rows of a kind tell what a layer's inputs are like."""
 BATCH = 64
+MOST_WEIGHTS = 200_000_000
+"""Of a larger model the moments take more memory than is left; for this many about 1.5 GB."""
 RIDGE = 1e-4
 """Of the moments' mean: no direction is divided by next to nothing."""
 
@@ -37,7 +38,7 @@ class Anchor:
 
     def __init__(self, model: torch.nn.Module, head: Head, rows: Rows, weight: float, bf16: bool) -> None:
         """General are the rows that keep the parent's answer. Without any, with a `weight` of 0, or in a model of
-        more than MOST_WEIGHTS weights, whose moments would not fit, everything stays as it is trained."""
+        more than MOST_WEIGHTS weights everything stays as it is trained."""
         self.model, self.head, self.rows, self.weight, self.bf16 = model, head, rows, weight, bf16
         general = [i for i, row in enumerate(rows.rows) if row["distil"]]
         self.taught = [i for i, row in enumerate(rows.rows) if not row["distil"]]
@@ -52,9 +53,10 @@ class Anchor:
         taught = self._moments(self.taught)
         with torch.no_grad():
             for name, layer in self.layers.items():
-                both = taught[name] + self.weight * self.general[name]
+                own, general = taught.pop(name).double(), self.general[name].double()
+                both = own + self.weight * general
                 both.diagonal().add_(RIDGE * both.diagonal().mean())
-                layer.keep(taught[name], torch.linalg.cholesky(both))
+                layer.keep(own, torch.linalg.cholesky(both))
 
     def _moments(self, chosen: Sequence[int]) -> Moments:
         """For each layer the mean product of its inputs with themselves over some of the rows: (input, input)."""
@@ -66,7 +68,7 @@ class Anchor:
             inputs = inputs[mask] if inputs.shape[:-1] == mask.shape else inputs.flatten(0, -2)
             with torch.autocast(inputs.device.type, enabled=False):
                 inputs = inputs.float()
-                sums[name] = sums.get(name, 0) + (inputs.T @ inputs).double().cpu()
+                sums[name] = sums.get(name, 0) + (inputs.T @ inputs).cpu()
             counts[name] = counts.get(name, 0) + len(inputs)
 
         hooks = [
