@@ -27,6 +27,7 @@ ROWS = 160
 BATCH = 64
 MOST_WEIGHTS = 200_000_000
 """Of a larger model the moments take more memory than is left; for this many about 1.5 GB."""
+ROUNDS = 4
 RIDGE = 1e-4
 """Of the moments' mean: no direction is divided by next to nothing."""
 
@@ -124,7 +125,7 @@ class _Singular(_Layer):
 
 
 class _Adapted(_Layer):
-    """LoRA's layer, which goes on from the parent's factors; what is kept has the same rank."""
+    """LoRA's layer, which goes on from the parent's factors."""
 
     def __init__(self, module: Linear) -> None:
         super().__init__(module)
@@ -132,14 +133,12 @@ class _Adapted(_Layer):
 
     def keep(self, taught: torch.Tensor, root: torch.Tensor) -> None:
         (up, down), (old_up, old_down) = self._factors(), self.start
-        rank, scale = len(down), down.norm() / up.norm().clamp_min(1e-12)
         ups = torch.cat([old_up, up], 1)
         downs = torch.cat([old_down - _kept(old_down, taught, root), _kept(down, taught, root)])
-        up, down = _shortened(ups, downs, root, rank)
-        even = (scale * up.norm() / down.norm().clamp_min(1e-12)).sqrt().clamp(1e-6, 1e6)
+        up, down = _shortened(ups, downs @ root, up, down @ root)
         (key,) = self.module.active_adapters
-        self.module.lora_B[key].weight.copy_(up / even)
-        self.module.lora_A[key].weight.copy_(down * even)
+        self.module.lora_B[key].weight.copy_(up)
+        self.module.lora_A[key].weight.copy_(torch.linalg.solve_triangular(root, down, upper=False, left=False))
 
     def _factors(self) -> tuple[torch.Tensor, torch.Tensor]:
         (key,) = self.module.active_adapters
@@ -168,14 +167,14 @@ def _kept(change: torch.Tensor, taught: torch.Tensor, root: torch.Tensor) -> tor
 
 
 def _shortened(
-    up: torch.Tensor, down: torch.Tensor, root: torch.Tensor, rank: int
+    ups: torch.Tensor, downs: torch.Tensor, up: torch.Tensor, down: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The product of two factors as that of shorter ones, as like as can be on inputs of these moments."""
-    left, upper = torch.linalg.qr(up)
-    right, lower = torch.linalg.qr((down @ root).T)
-    u, sizes, v = torch.linalg.svd(upper @ lower.T)
-    roots = sizes[:rank].sqrt()
-    short = (roots[:, None] * v[:rank]) @ right.T
-    up, down = (left @ u)[:, :rank] * roots, torch.linalg.solve_triangular(root, short, upper=False, left=False)
-    lacking = rank - down.shape[0]
-    return (torch.nn.functional.pad(up, (0, lacking)), torch.nn.functional.pad(down, (0, 0, 0, lacking)))
+    """Factors as short as `up` and `down` whose product is as like as can be to that of `ups` and `downs`.
+
+    By alternating least squares from `up` and `down`, and not by singular values: the strength dial interpolates
+    factors, and Adam remembers gradients of them, so each column must go on meaning what it meant.
+    """
+    for _ in range(ROUNDS):
+        down = torch.linalg.lstsq(up, ups).solution @ downs
+        up = ups @ torch.linalg.lstsq(down.T, downs.T).solution.T
+    return up, down
