@@ -20,6 +20,7 @@ from peft.tuners.adalora import SVDLinear
 from peft.tuners.lora import Linear
 
 from models.batches import Rows, to_device
+from models.distributed import as_the_first
 from models.heads import Head
 
 ROWS = 160
@@ -58,6 +59,7 @@ class Anchor:
                 both = own + self.weight * general
                 both.diagonal().add_(RIDGE * both.diagonal().mean())
                 layer.keep(own, torch.linalg.cholesky(both))
+            as_the_first(parameter for parameter in self.model.parameters() if parameter.requires_grad)
 
     def _moments(self, chosen: Sequence[int]) -> Moments:
         """For each layer the mean product of its inputs with themselves over some of the rows: (input, input)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import torch
 import torch.distributed as dist
@@ -36,6 +37,13 @@ def any_of(*flags: bool) -> tuple[bool, ...]:
     told = torch.tensor(flags, dtype=torch.int32, device="cuda" if dist.get_backend() == "nccl" else "cpu")
     dist.all_reduce(told, dist.ReduceOp.MAX)
     return tuple(bool(flag) for flag in told.tolist())
+
+
+def as_the_first(tensors: Iterable[torch.Tensor]) -> None:
+    """Gives them the first process's values in all: what each computes for itself may differ in its last bit."""
+    if dist.is_initialized() and processes() > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, 0)
 
 
 def wait_for_all() -> None:

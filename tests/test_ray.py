@@ -60,7 +60,8 @@ def test_command_follows_the_settings(tmp_path):
 
 
 def test_two_processes_train_one_version(job):
-    folder = job(rows_of(), epochs=20, batch_size=4)
+    general = rows_of(count=16, distil=True)[8:]
+    folder = job(rows_of() + general, epochs=20, batch_size=8, anchored=0.1)
     command = training_command(Settings(device="cpu", train_workers=2), folder)
     subprocess.run([sys.executable, "-m", *command], cwd=PROJECT, check=True, timeout=LIMIT_S, capture_output=True)
     assert_learnt(folder, 40)
