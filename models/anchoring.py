@@ -29,6 +29,7 @@ BATCH = 64
 MOST_WEIGHTS = 200_000_000
 """Of a larger model the moments take more memory than is left; for this many about 1.5 GB."""
 ROUNDS = 4
+"""Of least squares; more change little."""
 RIDGE = 1e-4
 """Of the moments' mean: no direction is divided by next to nothing."""
 
@@ -40,7 +41,7 @@ class Anchor:
 
     def __init__(self, model: torch.nn.Module, head: Head, rows: Rows, weight: float, bf16: bool) -> None:
         """General are the rows that keep the parent's answer. Without any, with a `weight` of 0, or in a model of
-        more than MOST_WEIGHTS weights everything stays as it is trained."""
+        more than MOST_WEIGHTS weights everything stays as it is trained; so do layers that are no `Linear`."""
         self.model, self.head, self.rows, self.weight, self.bf16 = model, head, rows, weight, bf16
         general = [i for i, row in enumerate(rows.rows) if row["distil"]]
         self.taught = [i for i, row in enumerate(rows.rows) if not row["distil"]]
@@ -54,11 +55,11 @@ class Anchor:
             return
         taught = self._moments(self.taught)
         with torch.no_grad():
-            for name, layer in self.layers.items():
+            for name in self.general.keys() & taught.keys():  # what no row reaches stays
                 own, general = taught.pop(name).double(), self.general[name].double()
                 both = own + self.weight * general
                 both.diagonal().add_(RIDGE * both.diagonal().mean())
-                layer.keep(own, torch.linalg.cholesky(both))
+                self.layers[name].keep(own, torch.linalg.cholesky(both))
             as_the_first(parameter for parameter in self.model.parameters() if parameter.requires_grad)
 
     def _moments(self, chosen: Sequence[int]) -> Moments:
@@ -148,6 +149,8 @@ class _Adapted(_Layer):
 
 
 def _changing(model: torch.nn.Module) -> Iterator[tuple[str, _Layer]]:
+    # a language model's last layer may share its first one's weights
+    shared = {module.weight for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     for name, module in model.named_modules():
         if type(module) is SVDLinear and isinstance(module.base_layer, torch.nn.Linear):
             yield name, _Singular(module)
@@ -155,8 +158,13 @@ def _changing(model: torch.nn.Module) -> Iterator[tuple[str, _Layer]]:
             (key,) = module.active_adapters
             if module.lora_A[key].weight.requires_grad:
                 yield name, _Adapted(module)
-        elif type(module) is torch.nn.Linear and module.weight.requires_grad and ".lora_" not in name:
+        elif type(module) is torch.nn.Linear and _stands_alone(name, module.weight, shared):
             yield name, _Whole(module)
+
+
+def _stands_alone(name: str, weight: torch.nn.Parameter, shared: set[torch.nn.Parameter]) -> bool:
+    """Whether these are trained weights of one layer, and neither an adapter's factor nor shared with another."""
+    return weight.requires_grad and ".lora_" not in name and weight not in shared
 
 
 def _copied(weight: torch.Tensor) -> torch.Tensor:

@@ -45,8 +45,8 @@ class Recipe:
     frozen_layers: int = 0
     """So many of the encoder's lowest layers stay as they are."""
     anchored: float = 0.0
-    """Weight of general rows beside the taught ones when what a run changed is taken back at its end, where general
-    rows use it (`models.anchoring`). 0: nothing is."""
+    """Weight of general rows beside the taught ones when, before a run's last quarter, what it changed is taken back
+    where general rows use it (`models.anchoring`). 0: nothing is."""
     adversarial: float = 0.0
     """Length of a step against the word embeddings that each batch is trained on too (FGM, Miyato et al. 2017);
     doubles the time. 0: none."""

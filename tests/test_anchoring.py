@@ -122,6 +122,27 @@ def test_nothing_is_anchored_without_weight_or_general_rows(job, weight, general
     assert np.array_equal(run.weight(), after)
 
 
+def test_layers_that_no_row_reaches_and_shared_word_vectors_stay(job):
+    run = Run(job(rows()), method="full")
+    words, hidden = run.model.get_input_embeddings(), run.model.config.hidden_size
+    run.model.spare = torch.nn.Linear(hidden, hidden)
+    run.model.last = torch.nn.Linear(hidden, len(words.weight), bias=False)
+    run.model.last.weight = words.weight
+
+    def reach(_module, _given, output):
+        run.model.last(output)
+
+    run.layer.register_forward_hook(reach)
+    anchor = Anchor(run.model, run.head, run.rows, WEIGHT, bf16=False)
+    run.move()
+    kept = [words.weight.clone(), run.model.spare.weight.clone()]
+    before = run.weight()
+    anchor.apply()
+    assert torch.equal(words.weight, kept[0])
+    assert torch.equal(run.model.spare.weight, kept[1])
+    assert not np.array_equal(run.weight(), before)
+
+
 def test_a_run_is_anchored_before_its_end(job):
     files = {}
     for weight in (0.0, 0.5):

@@ -63,10 +63,15 @@ def weights(version):
         pytest.param(8, {"dropout": 0.1}, id="lora between epochs"),
         pytest.param(7, {"method": "full", "dropout": 0.1, "adversarial": 0.5}, id="full"),
         pytest.param(7, {"patience": 2, "check_steps": 3}, id="with early stopping"),
+        pytest.param(7, {"anchored": 0.5}, id="before it is anchored"),
+        pytest.param(15, {"anchored": 0.5}, id="as it is anchored"),
+        pytest.param(17, {"anchored": 0.5, "patience": 2, "check_steps": 3}, id="after it is anchored"),
     ],
 )
 def test_resumed_run_ends_with_the_weights_of_an_unbroken_one(job, stop_after, options):
     rows = rows_of(count=15, distil=True)
+    if options.get("anchored"):
+        rows[:8] = [{**row, "distil": False} for row in rows[:8]]
     unbroken, broken = (
         job(rows, folder=name, **{"epochs": 5, "batch_size": 4, **options}) for name in ("unbroken", "broken")
     )

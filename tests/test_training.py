@@ -216,6 +216,16 @@ def test_frozen_layers_stay_as_they_were(job, method):
     assert not any(".layer.0." in name or "embeddings" in name for name in names)
 
 
+@pytest.mark.parametrize("memory", [{"beta1": 0.5}, {"beta2": 0.5}])
+def test_adams_memory_is_the_recipes(job, memory):
+    steps = {"epochs": 4, "batch_size": 8, "warmup_share": 0.0}
+    usual, other = (
+        load_file(train(job(rows_of(), folder=name, **steps, **more), "cpu") / ADAPTER)
+        for name, more in (("usual", {}), ("other", memory))
+    )
+    assert any(not torch.equal(usual[name], other[name]) for name in usual)
+
+
 def test_more_frozen_layers_than_there_are_is_refused(job):
     with pytest.raises(ValueError, match="at most the encoder's 2 layers; found 9"):
         train(job(rows_of(), frozen_layers=9), "cpu")
