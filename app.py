@@ -8,6 +8,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # before torch: idle threads leave the cores to others
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "48")  # before torch: by default a kernel for each of the
+os.environ.setdefault("LRU_CACHE_CAPACITY", "48")  # last 1024 shapes of a batch, which is hundreds of MiB
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # one input is not worth waiting for another thread
 

@@ -265,6 +265,15 @@ def test_child_waits_for_its_job(tmp_path):
     assert gone(seen[1])
 
 
+def test_training_takes_the_kernels_and_waits_that_suit_it_and_not_the_apps(tmp_path, monkeypatch):
+    for name in training_process.TRAINING:
+        monkeypatch.setenv(name, "48")
+    process = training_process.spawn(tmp_path, ["models.training", str(tmp_path), "cpu"])
+    environment = process.environ()
+    assert {name: environment[name] for name in training_process.TRAINING} == training_process.TRAINING
+    assert process.blindspot_popen.wait(DEADLINE_S) == training_process.STOPPED
+
+
 def test_ensured_worker_is_in_a_session_of_its_own(tiny_settings):
     """So that neither the terminal's Ctrl+C nor the end of the app takes it along."""
     process = worker.ensure_worker(tiny_settings)
