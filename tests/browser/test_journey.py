@@ -46,6 +46,7 @@ def start_run(page: Page, short: bool = True) -> None:
     """A short run repairs one correction; the preset's breaks less and takes minutes."""
     if short:
         page.get_by_role("button", name="Advanced").click()
+        page.get_by_label("Rows a step").fill("16")
         page.get_by_label("Least steps").fill("60")
         page.get_by_label("Retention rows").fill("80")
     page.get_by_role("button", name="Retrain", exact=True).click()

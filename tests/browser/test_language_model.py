@@ -50,6 +50,7 @@ def test_probe_correct_retrain_promote(own_page: Page, tmp_path: Path, picture: 
 
     open_tab(page, "Retrain")
     page.get_by_role("button", name="Advanced").click()
+    page.get_by_label("Rows a step").fill("16")
     page.get_by_label("Least steps").fill("40")  # a language model's steps are slow, and 20 rows are soon learnt
     page.get_by_role("textbox", name="Siblings and contrasts").fill("200")
     page.get_by_label("Retention rows").fill("40")
