@@ -18,12 +18,10 @@ from settings import PROJECT
 SPINS = "2000"
 """How long OpenMP's threads wait busily. With their default, training and another busy program on the same
 cores slow each other down tenfold, since each waits for threads that the other keeps from running."""
-TRAINING = {
-    "GOMP_SPINCOUNT": "10000",  # with fewer a training alone on two cores takes a fifth longer
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024",  # oneDNN's own, of which the app takes less
-    "LRU_CACHE_CAPACITY": "1024",
-}
-"""A training's environment where it is not the app's."""
+TRAINING_SPINS = "10000"
+"""With fewer a training alone on two cores takes a fifth longer."""
+KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024", "LRU_CACHE_CAPACITY": "1024"}
+"""How many kernels torch keeps by default; the app takes fewer for itself."""
 JOB = "job.json"
 """Written last into a job folder."""
 ERROR = "error.txt"
@@ -40,7 +38,7 @@ def start_module(
         return subprocess.Popen(
             [sys.executable, "-m", *module],
             cwd=PROJECT,
-            env={"GOMP_SPINCOUNT": SPINS, **os.environ, **environment},
+            env={"GOMP_SPINCOUNT": SPINS, **os.environ, **KERNELS, **environment},
             stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -56,7 +54,7 @@ def spawn(
     While its libraries load, which takes seconds, `write_job` writes the folder; what that raises ends it.
     """
     (folder / ERROR).unlink(missing_ok=True)
-    environment = TRAINING | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
+    environment = {"GOMP_SPINCOUNT": TRAINING_SPINS} | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
     child = start_module(command, folder / "train.log", stdin=subprocess.PIPE, **environment)
     process = psutil.Process(child.pid)
     process.blindspot_popen = child  # keeps the handle that reaps it
