@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # before torch, as in app.py: trainings run beside the tests
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # the cores are shared among the processes that test side by side
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
 
 import json
 import re
