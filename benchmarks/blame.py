@@ -24,9 +24,9 @@ from data.seed import seed_rows
 from data.suites import expand, load_suites
 from data.tasks import get_task
 from models.blame import blame, by_category
+from models.folders import STARTERS
 from models.predictor import Predictor
 from models.recipe import Recipe
-from models.registry import STARTERS
 from models.repair import retention_split
 
 RECIPE = Recipe(data="replay", retention_rows=60, epochs=6)

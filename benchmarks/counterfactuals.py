@@ -18,8 +18,8 @@ from components.highlight import one_line
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.counterfactuals import SLIP, counterfactuals, neighbours, suggest_edits
+from models.folders import STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS
 
 INPUTS = {
     "nli": {

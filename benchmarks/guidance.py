@@ -18,8 +18,9 @@ from benchmarks.tiny_lm import train_tiny
 from data.store import open_store
 from data.suites import load_suites
 from data.tasks import get_task
+from models.folders import STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS, folder_of, register_pretrained
+from models.registry import folder_of, register_pretrained
 from models.suites import guidance_verdict, run_guided
 from settings import Settings
 

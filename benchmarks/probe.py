@@ -36,8 +36,8 @@ from models.batching import Batcher
 from models.device import choose_device, usable_cores
 from models.engine import Engine
 from models.export import export_model
+from models.folders import STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS
 from settings import PROJECT
 
 TASK = get_task("nli")

@@ -19,10 +19,9 @@ import typer
 from benchmarks.machine import describe_machine
 from data.tasks import Task, get_task
 from models.evaluation import accuracy
-from models.folders import ADAPTER, WEIGHTS
+from models.folders import ADAPTER, STARTERS, WEIGHTS
 from models.predictor import Predictor
 from models.recipe import Recipe, parse_options
-from models.registry import STARTERS
 from models.starter.card import runs_of
 from models.starter.datasets import read_split, sample
 from models.starter.train import RECIPES, mixture, read_plan, write_job

@@ -40,11 +40,10 @@ from data.tasks import Task
 from models.device import choose_device
 from models.dial import best_alpha, score_dial, write_blend
 from models.evaluation import accuracy
-from models.folders import write_rows
+from models.folders import STARTERS, write_rows
 from models.job_folder import trained_hashes
 from models.predictor import Predictor
 from models.recipe import Recipe, parse_options, preset
-from models.registry import STARTERS
 from models.repair import retention_split, stopping_rows, training_rows
 from models.report import evaluation_sets, gate_reasons, make_splits
 from models.starter.datasets import read_split, sample

@@ -21,9 +21,9 @@ from data.seed import seed_rows
 from data.suites import Suite, load_suites
 from data.tasks import TASKS, Task, get_task
 from models.device import choose_device
+from models.folders import STARTERS
 from models.predictor import Predictor
 from models.recipe import Recipe
-from models.registry import STARTERS
 from models.starter.datasets import read_split, sample
 from models.starter.train import RECIPES, read_plan
 

@@ -28,8 +28,9 @@ from data.suites import Suite, expand, load_suites
 from data.tasks import TASKS, Task, get_task
 from data.versions import live_version
 from models.device import choose_device
+from models.folders import STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS, folder_of, prepare_workspace, register_strength
+from models.registry import folder_of, prepare_workspace, register_strength
 from models.suites import run_suite
 from settings import Settings
 

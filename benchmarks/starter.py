@@ -14,9 +14,8 @@ import typer
 from benchmarks.machine import describe_machine
 from data.tasks import TASKS, get_task
 from models.device import choose_device
-from models.folders import CARD
+from models.folders import CARD, STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS
 from models.starter.evaluation import above_chance, own_sets, score_sets, table_text
 
 

@@ -14,8 +14,8 @@ import typer
 from benchmarks.machine import describe_machine
 from data.suites import load_suites
 from data.tasks import TASKS
+from models.folders import STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS
 from models.suites import run_suites
 
 HALF = 0.5

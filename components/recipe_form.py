@@ -43,6 +43,7 @@ NUMBERS = {
     "adversarial": "Adversarial step (FGM)",
     "frozen_layers": "Frozen layers",
     "anchored": "Anchor (weight of general rows)",
+    "primed": "Lessons learnt beforehand (share)",
     "retention_rows": "Retention rows",
     "variants": "Siblings and contrasts",
     "lessons": "Lesson rows",

@@ -19,7 +19,9 @@ ADAPTER = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 WEIGHTS = "model.safetensors"
 CARD = "version.json"
-INHERITED = ("label_map", "temperature", "kind", "template", "load")
+INHERITED = ("label_map", "temperature", "kind", "template", "load", "origin")
+STARTERS = Path(__file__).parent / "starter"
+"""A folder for each task that comes with a version."""
 
 
 class CheckpointError(RuntimeError):

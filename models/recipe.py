@@ -47,6 +47,9 @@ class Recipe:
     anchored: float = 0.0
     """Weight of general rows beside the taught ones when, before a run's last quarter, what it changed is taken back
     where general rows use it (`models.anchoring`). 0: nothing is."""
+    primed: float = 0.0
+    """How much of what the project's lessons moved the starter by, learnt beforehand, a run on siblings and contrasts
+    begins with (`models.priming`). 0: none."""
     adversarial: float = 0.0
     """Length of a step against the word embeddings that each batch is trained on too (FGM, Miyato et al. 2017);
     doubles the time. 0: none."""
@@ -96,6 +99,7 @@ class Recipe:
             ("dropout", 0.0, 0.9),
             ("frozen_layers", 0, 1000),
             ("anchored", 0.0, 1000.0),
+            ("primed", 0.0, 1.0),
             ("adversarial", 0.0, 100.0),
             ("word_dropout", 0.0, 0.9),
             ("max_tokens", 8, 8192),
@@ -170,6 +174,8 @@ PRESETS: dict[str, Recipe] = {
 
 CHOICES_BATCH = 8
 """Rows with choices in a step of a preset: each is read once a choice."""
+PRIMED = ("nli",)
+"""Tasks whose lessons are learnt beforehand (`models.priming`)."""
 TAUGHT_BY_RULES = ("nli",)
 """Tasks whose rules give enough: in inference lessons cost more than they repaired (docs/repair.md)."""
 
@@ -182,4 +188,6 @@ def preset(name: str, task: Task | None = None) -> Recipe:
         found = dataclasses.replace(found, lessons=0)
     if task is not None and task.head == "multiple_choice":
         found = dataclasses.replace(found, batch_size=CHOICES_BATCH)
+    if task is not None and task.name in PRIMED:
+        found = dataclasses.replace(found, primed=1.0)
     return found

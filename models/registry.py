@@ -17,12 +17,11 @@ from data.store import now, writing
 from data.tasks import TASKS, get_task
 from data.tasks.template import parse_claim, parse_template
 from data.versions import add_version, get_version, live_versions, promote_version
-from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, save_version
+from models.folders import ADAPTER, CARD, STARTERS, WEIGHTS, CheckpointError, read_card, save_version
 from models.kinds import CLASSIFIER, ENTAILMENT, LIKELIHOOD, card_kind, check_load, detect_kind
 from settings import Settings
 
 README = "README.md"
-STARTERS = Path(__file__).parent / "starter"
 
 
 def version_folder(settings: Settings, row: dict[str, Any]) -> Path:

@@ -44,6 +44,7 @@ from models.folders import inherited, read_card, save_version
 from models.heads import make_head, narrow
 from models.merged import compute_merged
 from models.placement import is_placed
+from models.priming import origin_of, prime
 from models.recipe import Recipe
 from models.resuming import CHECKPOINT_S, Checkpoints, Interrupted, latest_checkpoint, step_of
 from models.trainer import make_trainer
@@ -129,6 +130,9 @@ def _attempt(
     if any(row["distil"] for row in rows):
         keep_parent_answers(model, head, dataset, device, bf16)
     anchor = Anchor(model, head, dataset, recipe.anchored, bf16)
+    origin = origin_of(folder / "parent", parent)
+    if recipe.data == "phenomenon" and prime(model, task.name, origin, recipe.primed):
+        print("Begins with the lessons of its task, learnt beforehand.", flush=True)
     trainer = make_trainer(folder, model, head, dataset, recipe, device, bf16, twins, anchor, checkpoints)
     start = time.monotonic()
     left_at = latest_checkpoint(folder / "checkpoints")
@@ -153,6 +157,7 @@ def _attempt(
         "base": parent["base"],
         "temperature": 1.0,
         **inherited(parent),
+        "origin": origin,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": recipe.seed,
         "recipe": recipe.to_dict(),

@@ -7,9 +7,10 @@ from data.seed import seed_rows
 from data.tasks import TASKS
 from data.versions import live_version
 from models.attribution import gradient_x_input, integrated_gradients, leave_one_out
+from models.folders import STARTERS
 from models.partial_input import partial_input
 from models.predictor import Predictor
-from models.registry import STARTERS, folder_of
+from models.registry import folder_of
 from tests.conftest import nli
 
 EXAMPLES = {

@@ -5,8 +5,8 @@ import pytest
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.blame import blame, by_category
+from models.folders import STARTERS
 from models.recipe import Recipe
-from models.registry import STARTERS
 
 TASK = TASKS["nli"]
 

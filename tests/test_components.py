@@ -53,7 +53,7 @@ def plan(data, seeds=1, **numbers):
 def test_the_recipe_form_is_the_preset_with_what_was_set():
     (recipe,) = read_recipes(TASKS["nli"], *plan("replay", label_smoothing=0.1, frozen_layers=2, warmup_share=0.0))
     assert recipe == dataclasses.replace(
-        preset("quick"), data="replay", label_smoothing=0.1, frozen_layers=2, warmup_share=0.0
+        preset("quick", TASKS["nli"]), data="replay", label_smoothing=0.1, frozen_layers=2, warmup_share=0.0
     )
     assert [r.seed for r in read_recipes(TASKS["nli"], *plan("replay", seeds=3, seed=5))] == [5, 6, 7]
     with pytest.raises(ValueError, match="label_smoothing"):

@@ -10,8 +10,8 @@ from data.queries import Filters, find_verdicts
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.counterfactuals import THROUGHOUT, counterfactuals, keeps_answer, neighbours, suggest_edits
+from models.folders import STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS
 from tests.conftest import nli
 
 TASK = TASKS["nli"]

@@ -10,9 +10,9 @@ import cli
 from data.seed import seed_rows
 from data.tasks import TASKS
 from models.export import export_model
+from models.folders import STARTERS
 from models.onnx_export import ExportError
 from models.predictor import Predictor
-from models.registry import STARTERS
 
 
 @pytest.mark.parametrize("name", ["nli", "sentiment"])

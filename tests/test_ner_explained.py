@@ -9,9 +9,10 @@ from components import long_text, probe, span_marks
 from data.tasks.spans import Span
 from data.versions import live_version
 from models.attribution import gradient_x_input, integrated_gradients, leave_one_out
+from models.folders import STARTERS
 from models.long_context import cut_windows, predict_long
 from models.predictor import Predictor
-from models.registry import STARTERS, folder_of
+from models.registry import folder_of
 from tests.test_ner import EXAMPLE, NER, SPANS, probe_values
 
 FACT = "Nobody from Siemens objected when Anna Keller read the report in Oslo."

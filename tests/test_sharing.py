@@ -8,8 +8,8 @@ import psutil
 import pytest
 import torch
 
+from models.folders import STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS
 from models.sharing import share_weights, trim_memory
 from tests.conftest import nli
 

@@ -15,10 +15,9 @@ from data.seed import seed_rows
 from data.tasks import TASKS
 from models.adapters import trainable_model
 from models.encoder import ENCODER, encoder_dir
-from models.folders import ADAPTER, read_card
+from models.folders import ADAPTER, STARTERS, read_card
 from models.predictor import Predictor
 from models.recipe import Recipe
-from models.registry import STARTERS
 from models.starter import datasets
 from models.starter.card import MEASURED, PLOT, card_text, report_text, runs_of
 from models.starter.evaluation import own_sets, table_text

@@ -4,8 +4,8 @@ import pytest
 
 from data.suites import load_suites
 from data.suites.expand import expand
+from models.folders import STARTERS
 from models.predictor import Predictor
-from models.registry import STARTERS
 from models.suites import run_suite, run_suites
 
 

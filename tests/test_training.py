@@ -15,12 +15,11 @@ from data.seed import seed_rows
 from data.tasks import TASKS
 from models.adapters import halve_frozen_weights, trainable_model
 from models.batches import Rows, TrainingError, collate_rows, hide_words, read_rows
-from models.folders import ADAPTER, CARD, WEIGHTS, CheckpointError, read_card, write_rows
+from models.folders import ADAPTER, CARD, STARTERS, WEIGHTS, CheckpointError, read_card, write_rows
 from models.heads import make_head
 from models.merged import compute_merged
 from models.predictor import Predictor
 from models.recipe import PRESETS, Recipe, parse_options, preset
-from models.registry import STARTERS
 from models.trainer import loss_of, twins_loss
 from models.training import train
 from settings import PROJECT

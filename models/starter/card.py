@@ -19,9 +19,8 @@ from data.tasks import TASKS, Task, get_task
 from data.tasks.spans import SpanTask
 from data.transfer import atomic_path
 from models.device import choose_device
-from models.folders import read_card, write_json
+from models.folders import STARTERS, read_card, write_json
 from models.predictor import Predictor
-from models.registry import STARTERS
 from models.starter.evaluation import above_chance, own_sets, score_sets, table_text
 from models.starter.train import RECIPES, read_plan
 from models.suites import run_suites

@@ -23,10 +23,9 @@ from data.transfer import atomic_path
 from models.calibration import fit_temperature
 from models.device import choose_device
 from models.encoder import ENCODER, encoder_dir
-from models.folders import ADAPTER, ADAPTER_CONFIG, CARD, read_card, save_version, write_json, write_rows
+from models.folders import ADAPTER, ADAPTER_CONFIG, CARD, STARTERS, read_card, save_version, write_json, write_rows
 from models.predictor import Predictor
 from models.recipe import Recipe
-from models.registry import STARTERS
 from models.starter.datasets import DataError, Row, read_hub, read_split, sample
 from models.starter.evaluation import score_sets, table_text
 from models.training import train
