@@ -32,7 +32,7 @@ def test_request_freezes_examples_recipe_and_parent(tiny_settings, tiny_store, w
     flag(tiny_store, "held_out")
     job = jobs.get_job(tiny_store, request_retrain(tiny_settings, tiny_store, TASK, "quick", requested_by="ann"))
     assert job["parent_id"] == live_version(tiny_store, "nli")
-    assert Recipe.from_dict(job["recipe"]) == preset("quick")
+    assert Recipe.from_dict(job["recipe"]) == preset("quick", TASK)
     assert job["example_ids"] == [row["example_id"] for row in select_examples(tiny_store, TASK).rows]
     assert len(job["example_ids"]) == 3
     assert (job["preset"], job["requested_by"], workers) == ("quick", "ann", [tiny_settings])
