@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-TESTERS ?= 3# files of tests that run side by side
+TESTERS ?= 2# files of tests that run side by side
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +21,7 @@ run: $(RUN_READY)
 	$(BIN)/python app.py $(ARGS)
 
 test: $(TEST_READY) lint browser
-	$(BIN)/python -m pytest -m 'not ray' -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -m 'not ray' -n $(TESTERS) --dist loadfile $(ARGS)
 
 ray: $(TEST_READY)
 	$(PIP) install -q -r requirements-ray.txt

@@ -77,7 +77,7 @@ def test_probe_flag_retrain_promote_probe(own_page: Page, picture: Callable[[Pag
     expect(page.locator("#run-status")).to_contain_text("nli-1")
     expect(page.locator("#run-status .pill")).to_have_text("done", timeout=RETRAIN_LIMIT_MS)
     expect(page.get_by_text("1 of 1")).to_be_visible()
-    expect(page.locator("#retrain-strength")).to_be_visible()
+    expect(page.locator("#retrain-strength")).to_be_visible(timeout=RETRAIN_LIMIT_MS)
     picture(page, "retrain")
     strength = page.locator("#retrain-strength input[type=number]")
     strength.fill("1")
